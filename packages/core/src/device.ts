@@ -1,0 +1,43 @@
+/**
+ * What a backend package implements. A device is one place where bytes live and kernels run, with an in-order queue. It is
+ * not what users hold: core's `createBackend(device)` adds validation, shape inference, allocation, composition, faults and
+ * lifetimes, once for all. A device only moves bytes and launches.
+ */
+import type { OpName, Ops } from "./kernels.js";
+import type { Reason } from "./registry.js";
+
+declare const storage: unique symbol;
+export interface Storage {
+  readonly [storage]: true;
+  readonly byteLength: number;
+}
+
+/** Enqueues; outputs are already allocated. A returned check is asked at read() of anything derived from the outputs (non-finite input, late failure). */
+export interface Launch<K extends OpName> {
+  readonly kernel: string;
+  readonly variant: string;
+  run(args: Ops[K]["in"], out: Ops[K]["out"]): void | (() => Promise<void>);
+}
+
+export interface Device {
+  /** cpu | cuda:0 | webgpu | reference */
+  readonly name: string;
+  /** avx512 | avx2 | neon | scalar | wasm-relaxed | wasm | cuda124 | t0 | t0+f16+subgroups | reference */
+  readonly tier: string;
+  readonly limits: { readonly maxTensorBytes: number; readonly freeBytes?: number };
+  /** OutOfMemoryError now, or as a fault at read(); padding is zero. */
+  allocate(byteLength: number, zeroed: boolean): Storage;
+  /** Bytes are taken before it returns, unless adopted. */
+  write(target: Storage, byteOffset: number, bytes: Uint8Array, adopt?: boolean): void;
+  read(source: Storage, byteOffset: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** In queue order; also drops packed copies made from it. */
+  free(target: Storage): void;
+  /** The variant that would run these arguments, or a reason; a pure function of shapes, dtypes and options. */
+  select<K extends OpName>(op: K, args: Ops[K]["in"]): Launch<K> | Reason;
+  /** Everything enqueued so far is done; rejects with device loss. */
+  drain(): Promise<void>;
+  readonly lost: Promise<Reason>;
+  close(): Promise<void>;
+}
+
+export { storageOf } from "./backend-tensor.js";

@@ -1,0 +1,126 @@
+/**
+ * The vocabulary of failures. Every error halfbyte throws is a plain `Error` with a stable `code`, a `remedy` and
+ * `details`; it is recognized by `code`, never by `instanceof`, so that the ESM and CJS builds understand each other.
+ * `docs/errors.md` is generated from the catalogue below.
+ */
+
+/** Recognized by `code`, never by instanceof. `details`: tensor, shape, index, offset, found, expected. */
+export interface HalfbyteError extends Error {
+  readonly code: string;
+  readonly remedy: string;
+  readonly details: Details;
+}
+
+export interface Details {
+  readonly [key: string]: string | number | readonly number[];
+}
+
+interface CatalogueEntry {
+  readonly name: string;
+  /** What it means, for the reference page. */
+  readonly meaning: string;
+  /** What to do when the place that throws knows nothing better. */
+  readonly remedy: string;
+}
+
+const entry = (name: string, meaning: string, remedy: string): CatalogueEntry => ({ name, meaning, remedy });
+
+/** Every code, grouped by where it comes from. */
+export const errorCatalogue = {
+  // Arguments
+  INVALID_ARGUMENT: entry("InvalidArgumentError", "An option or argument has a value that is not allowed.", "Pass one of the allowed values."),
+  INVALID_SHAPE: entry("InvalidShapeError", "A shape is not a list of non-negative integers, or its size does not fit.", "Use non-negative integer dimensions whose product is the number of elements."),
+  SHAPE_MISMATCH: entry("ShapeMismatchError", "Two shapes that must agree do not.", "Check the shapes named in the message; weights are [outFeatures, inFeatures]."),
+  DTYPE_MISMATCH: entry("DTypeMismatchError", "A tensor has another dtype than the operation takes.", "Convert the data before it becomes a tensor."),
+  WRONG_BACKEND: entry("WrongBackendError", "Tensors of different backends met in one operation.", "Move one of them with `await tensor.to(backend)`."),
+  TENSOR_DISPOSED: entry("TensorDisposedError", "A tensor was used after dispose().", "Dispose a tensor only after its last use."),
+  UNKNOWN_FORMAT: entry("UnknownFormatError", "No format of this name is registered.", "Use one of the registered formats, or register yours with registerFormat()."),
+  INVALID_FORMAT: entry("InvalidFormatError", "A format record breaks a rule (entries, order, name).", "Give 16 or 256 finite entries and a new name."),
+  UNSUPPORTED_BLOCK_SIZE: entry("UnsupportedBlockSizeError", "The format does not allow this block size.", "Use one of the block sizes named in the message."),
+  // Execution
+  NON_FINITE_INPUT: entry("NonFiniteInputError", "The input of a quantizer holds NaN or Infinity.", "Repair the value at the index named, or pass nonFinite: \"propagate\" to get what upstream computes."),
+  UNSUPPORTED_KERNEL: entry("UnsupportedKernelError", "The backend has no kernel for these arguments and core cannot compose one.", "Use a backend that has it; the reference backend has every operation."),
+  OUT_OF_MEMORY: entry("OutOfMemoryError", "The device cannot allocate this much memory.", "Dispose tensors that are no longer needed, or use smaller ones."),
+  DEVICE_LOST: entry("DeviceLostError", "The device went away; everything on it is gone.", "Open the backend again."),
+  BACKEND_CLOSED: entry("BackendClosedError", "The backend was disposed.", "Open the backend again."),
+  KERNEL_FAILED: entry("KernelFailedError", "A kernel threw while running.", "Report it with the operation and shapes named in the message."),
+  ABORTED: entry("AbortedError", "The caller's AbortSignal fired.", "Nothing to repair: the work was cancelled."),
+  // Opening a backend
+  BACKEND_UNAVAILABLE: entry("BackendUnavailableError", "None of the requested backends could be opened.", "Read the reasons in the message, or add \"reference\" to the order."),
+  UNKNOWN_BACKEND: entry("UnknownBackendError", "The order names a backend that is not registered.", "Register its provider, or correct the name in `order` or HALFBYTE_BACKEND."),
+  NOT_AVAILABLE: entry("NotAvailableError", "A provider reports that this machine cannot run it.", "See the provider's own reason."),
+  DETECT_FAILED: entry("DetectFailedError", "A provider's detect() threw or took too long.", "Report it to the author of the provider."),
+  OPEN_FAILED: entry("OpenFailedError", "A provider was available but could not be opened.", "See the reason in the message."),
+  SELF_TEST_FAILED: entry("SelfTestFailedError", "A kernel of the device gave another result than the reference.", "Update the driver or the package; another backend is used meanwhile."),
+  SOFTWARE_ADAPTER: entry("SoftwareAdapterError", "The adapter renders in software, far slower than the CPU backend.", "Name the backend explicitly or pass allowSoftwareGpu: true."),
+  PACKAGE_NOT_INSTALLED: entry("PackageNotInstalledError", "The package of this backend is not installed.", "Install the package named in the message."),
+  // safetensors container
+  HEADER_TRUNCATED: entry("HeaderTruncatedError", "The file ends before its header does.", "Download the file again."),
+  HEADER_TOO_LARGE: entry("HeaderTooLargeError", "The header claims more than 100 MB.", "The file is corrupt or not a safetensors file."),
+  HEADER_NOT_UTF8: entry("HeaderNotUtf8Error", "The header is not valid UTF-8.", "The file is corrupt or not a safetensors file."),
+  HEADER_NOT_JSON: entry("HeaderNotJsonError", "The header is not a JSON object.", "The file is corrupt or not a safetensors file."),
+  HEADER_DUPLICATE_KEY: entry("HeaderDuplicateKeyError", "The header names a tensor or field twice.", "Write the file again with unique names."),
+  HEADER_ENTRY_INVALID: entry("HeaderEntryInvalidError", "A tensor's entry lacks a field or has one of another type.", "Write the file again; each entry has dtype, shape and data_offsets."),
+  METADATA_INVALID: entry("MetadataInvalidError", "`__metadata__` is not an object of strings.", "Write the file again with string values only."),
+  UNKNOWN_DTYPE: entry("UnknownDtypeError", "A tensor has a dtype the container does not define.", "Convert the tensor to a dtype named in the message."),
+  TENSOR_SHAPE_INVALID: entry("TensorShapeInvalidError", "A dimension is negative, fractional or not a number.", "Write the file again with non-negative integer dimensions."),
+  TENSOR_SHAPE_OVERFLOW: entry("TensorShapeOverflowError", "The shape's size exceeds 2^53 - 1 bytes.", "The file is corrupt."),
+  OFFSETS_INVALID: entry("OffsetsInvalidError", "data_offsets is not a pair begin <= end of non-negative integers.", "The file is corrupt."),
+  OFFSETS_OUT_OF_RANGE: entry("OffsetsOutOfRangeError", "A tensor ends after the end of the file.", "The file is truncated: download it again."),
+  BYTE_COUNT_MISMATCH: entry("ByteCountMismatchError", "data_offsets span another number of bytes than dtype and shape need.", "The file is corrupt."),
+  TENSORS_OVERLAP: entry("TensorsOverlapError", "Two tensors share bytes.", "The file is corrupt or hostile."),
+  TENSORS_GAP: entry("TensorsGapError", "Bytes of the data section belong to no tensor.", "The file is corrupt or hides data."),
+  // Checkpoints
+  INDEX_INVALID: entry("IndexInvalidError", "model.safetensors.index.json is not a valid index.", "Write the index again; `weight_map` maps tensor names to shard files."),
+  SHARD_NAME_UNSAFE: entry("ShardNameUnsafeError", "A shard name would leave the checkpoint's folder.", "Shard names are plain file names."),
+  SHARD_MISSING: entry("ShardMissingError", "A shard that the index names does not exist.", "Download the missing file."),
+  TENSOR_NOT_FOUND: entry("TensorNotFoundError", "The checkpoint has no tensor of this name.", "List the names with `halfbyte inspect`."),
+  DUPLICATE_TENSOR: entry("DuplicateTensorError", "Two shards hold a tensor of the same name.", "Remove the stale shard file."),
+  CONFIG_INVALID: entry("ConfigInvalidError", "config.json is not a JSON object or its quantization_config is unusable.", "Repair config.json."),
+  QUANT_STATE_INVALID: entry("QuantStateInvalidError", "A quant_state is not the JSON bitsandbytes writes.", "Quantize the model again."),
+  QUANT_STATE_INCONSISTENT: entry("QuantStateInconsistentError", "A quant_state contradicts the tensors beside it.", "Quantize the model again."),
+  SIDE_TENSOR_MISSING: entry("SideTensorMissingError", "A quantized weight lacks one of its side tensors.", "Download the checkpoint again, or quantize the model again."),
+  SIDE_TENSOR_MISMATCH: entry("SideTensorMismatchError", "A side tensor has another dtype or size than the weight needs.", "Quantize the model again."),
+  ALREADY_QUANTIZED: entry("AlreadyQuantizedError", "The input checkpoint is quantized already.", "Run `halfbyte dequantize` first, or start from the original weights."),
+  NOT_QUANTIZED: entry("NotQuantizedError", "The input holds no quantized weight.", "Check that this is a bitsandbytes checkpoint."),
+  NOTHING_TO_QUANTIZE: entry("NothingToQuantizeError", "No tensor of the input would be quantized.", "Look at `--dry-run`, which names the reason for every tensor."),
+  // Files
+  INPUT_NOT_FOUND: entry("InputNotFoundError", "The input does not exist or holds no safetensors file.", "Check the path."),
+  READ_FAILED: entry("ReadFailedError", "Reading a file failed or returned too few bytes.", "Check the medium or the connection and try again."),
+  RANGE_NOT_SUPPORTED: entry("RangeNotSupportedError", "The server does not answer HTTP range requests.", "Download the file first."),
+  OUTPUT_EXISTS: entry("OutputExistsError", "The destination exists.", "Choose another destination or pass --force."),
+  DESTINATION_NOT_WRITABLE: entry("DestinationNotWritableError", "The destination cannot be written.", "Check the permissions of its folder."),
+  DESTINATION_FULL: entry("DestinationFullError", "The destination's device is full.", "Free some space; nothing was left behind."),
+  WRITE_FAILED: entry("WriteFailedError", "Writing a file failed.", "See the cause; nothing was left behind."),
+  VECTORS_NOT_FOUND: entry("VectorsNotFoundError", "The folder holds no golden vectors.", "Pass a folder in the golden format with --vectors."),
+  VECTORS_INVALID: entry("VectorsInvalidError", "A golden side-car names an operation, output or tensor that cannot be judged.", "Use vectors made by golden/generate.py."),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface ErrorOptions {
+  readonly details?: Details;
+  readonly remedy?: string;
+  readonly cause?: unknown;
+}
+
+/** An error of the catalogue; `remedy` defaults to the catalogue's. */
+export function halfbyteError(code: ErrorCode, message: string, options: ErrorOptions = {}): HalfbyteError {
+  const { name, remedy } = errorCatalogue[code];
+  const error = new Error(message, options.cause === undefined ? undefined : { cause: options.cause });
+  return Object.assign(error, { name, code, remedy: options.remedy ?? remedy, details: options.details ?? {} });
+}
+
+export function isHalfbyteError(value: unknown): value is HalfbyteError {
+  return value instanceof Error && "code" in value && typeof value.code === "string" && "remedy" in value;
+}
+
+/** Throws ABORTED when the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw halfbyteError("ABORTED", `${what} was aborted.`, { cause: signal.reason });
+}
+
+/** The message of anything thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
