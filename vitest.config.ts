@@ -1,4 +1,7 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** They run through vitest.long.config.ts alone. */
+export const longTests = ["packages/*/{src,test}/**/*.long.test.ts", "test/**/*.long.test.ts"];
 
 /** Tests run from TypeScript sources through the `@halfbyte/source` export condition; only the pack tests need a build. */
 export default defineConfig({
@@ -6,6 +9,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@halfbyte/source"] } },
   test: {
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...longTests],
+    globalSetup: ["test/global-setup.ts"],
     testTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -40,4 +40,4 @@ export interface Device {
   close(): Promise<void>;
 }
 
-export { storageOf } from "./backend-tensor.js";
+export { storageOf } from "./storage.js";

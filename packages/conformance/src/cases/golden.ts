@@ -1,0 +1,46 @@
+/** Golden vectors of Python bitsandbytes: one test per file, and one per checkpoint. */
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { findVectors, goldenFolderAbove } from "../golden/find.js";
+import { Session } from "../session.js";
+import type { CaseResult } from "../summary.js";
+import type { Suite } from "./suite.js";
+
+export function goldenCases(suite: Suite): void {
+  describe("golden vectors", async () => {
+    const folder = goldenFolderAbove(dirname(fileURLToPath(import.meta.url)));
+    const { files, checkpoints } = await findVectors(folder);
+    for (const file of files) {
+      test(file.name, () => withSession(suite, (session) => failuresIn(session.casesOf(file))));
+    }
+    for (const checkpoint of checkpoints) {
+      test(checkpoint.name, () =>
+        withSession(suite, async (session) => failuresOf([await session.checkpoint(checkpoint)])),
+      );
+    }
+  });
+}
+
+/** The profile is that of `halfbyte selftest`: what Python on a CPU wrote where the backend has those rules. */
+async function withSession(
+  { backend }: Suite,
+  judge: (session: Session) => Promise<CaseResult["failure"][]>,
+): Promise<void> {
+  const session = new Session(backend, backend.name === "reference" ? "cpu" : "reference");
+  try {
+    expect(await judge(session)).toEqual([]);
+  } finally {
+    await session[Symbol.asyncDispose]();
+  }
+}
+
+async function failuresIn(results: AsyncIterable<CaseResult>): Promise<CaseResult["failure"][]> {
+  const all: CaseResult[] = [];
+  for await (const result of results) all.push(result);
+  expect(all.length).toBeGreaterThan(0);
+  return failuresOf(all);
+}
+
+const failuresOf = (results: readonly CaseResult[]): CaseResult["failure"][] =>
+  results.flatMap(({ failure }) => failure ?? []);

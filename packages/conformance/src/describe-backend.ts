@@ -1,0 +1,102 @@
+/**
+ * The specification of a backend, as a function that a test file calls. It needs vitest and fast-check, and a clone of the
+ * repository for the golden vectors. There is nothing to skip and no tolerance to pass: a backend conforms or fails.
+ */
+import { type Backend, type BackendProvider, openBackend, reference } from "@halfbyte/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { errorCases } from "./cases/errors.js";
+import { executionCases } from "./cases/execution.js";
+import { goldenCases } from "./cases/golden.js";
+import { int8Cases } from "./cases/int8.js";
+import { matmulCases } from "./cases/matmul.js";
+import { optimizerCases } from "./cases/optimizers.js";
+import { quantizeCases } from "./cases/quantize.js";
+import type { Suite } from "./cases/suite.js";
+import { thresholdCases } from "./cases/thresholds.js";
+
+export interface DescribeOptions {
+  /** Passed to the provider's open(). */
+  readonly device?: string;
+  /** The tier that must have opened. */
+  readonly tier?: string;
+  /** `full` runs each property ten times as often. */
+  readonly scale?: "small" | "full";
+}
+
+/** Registers the tests of a backend with vitest. */
+export function describeBackend(provider: BackendProvider, options: DescribeOptions = {}): void {
+  const name = [provider.name, options.device, options.tier].filter((part) => part !== undefined).join(" ");
+  describe(`backend ${name}`, () => {
+    const suite = new OpenSuite(provider, options);
+    beforeAll(() => suite.open());
+    afterAll(() => suite.close());
+    test("opens as the backend that was asked for", () => suite.expectIdentity());
+    goldenCases(suite);
+    thresholdCases(suite);
+    quantizeCases(suite);
+    matmulCases(suite);
+    int8Cases(suite);
+    optimizerCases(suite);
+    executionCases(suite);
+    errorCases(suite);
+  });
+}
+
+class OpenSuite implements Suite {
+  #backend: Backend | undefined;
+  #oracle: Backend | undefined;
+
+  constructor(
+    readonly provider: BackendProvider,
+    readonly options: DescribeOptions,
+  ) {}
+
+  get backend(): Backend {
+    return this.#backend!;
+  }
+
+  get oracle(): Backend {
+    return this.#oracle!;
+  }
+
+  get full(): boolean {
+    return this.options.scale === "full";
+  }
+
+  /** A fixed seed makes a red run repeatable; `full` starts from another one every time and prints it. */
+  runs(count: number): { numRuns: number; seed?: number } {
+    return this.full ? { numRuns: 10 * count } : { numRuns: count, seed: 20260819 };
+  }
+
+  async open(): Promise<void> {
+    this.#oracle = await openBackend([reference()], { order: ["reference"] });
+    this.#backend = await this.openAnother();
+  }
+
+  openAnother(): Promise<Backend> {
+    const { provider } = this;
+    return openBackend([withDevice(provider, this.options.device)], { order: [provider.name] });
+  }
+
+  /** The reference stands last in every order: without this, a provider that does not open would pass as it. */
+  expectIdentity(): void {
+    const { chosen, skipped } = this.backend.report;
+    expect(chosen, JSON.stringify(skipped)).toBe(this.provider.name);
+    if (this.options.tier !== undefined) expect(this.backend.tier).toBe(this.options.tier);
+  }
+
+  async close(): Promise<void> {
+    await this.#backend?.dispose();
+    await this.#oracle?.dispose();
+  }
+}
+
+/** The same provider, opening one device. */
+function withDevice(provider: BackendProvider, device: string | undefined): BackendProvider {
+  if (device === undefined) return provider;
+  return {
+    name: provider.name,
+    detect: (options) => provider.detect(options),
+    open: (options) => provider.open({ ...options, device }),
+  };
+}

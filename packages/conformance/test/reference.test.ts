@@ -1,0 +1,4 @@
+import { reference } from "@halfbyte/core";
+import { describeBackend } from "../src/index.js";
+
+describeBackend(reference(), { tier: "reference" });

@@ -1,0 +1,148 @@
+/**
+ * The reference device: plain JavaScript over host memory. It is the specification, the oracle of every test and the last
+ * fallback; it is not fast. It runs on the calling thread in slices and knows every operation, format and profile.
+ */
+import { viewAs } from "../dtype.js";
+import type { Device, Launch, Storage } from "../device.js";
+import { halfbyteError, messageOf, throwIfAborted } from "../errors.js";
+import type { OpName, Ops } from "../kernels.js";
+import type { Reason } from "../registry.js";
+import { storageOf } from "../storage.js";
+import type { ArrayOf, DType, Tensor } from "../tensor.js";
+import { referenceKernels } from "./kernels.js";
+import { type Phase, SliceQueue } from "./slice-queue.js";
+
+/** Host bytes, allocated when first touched, so that a snapshot of the caller's data becomes the storage without another copy. */
+class HostStorage {
+  #bytes: Uint8Array | undefined;
+
+  constructor(readonly byteLength: number) {}
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= allocate(this.byteLength);
+    return this.#bytes;
+  }
+
+  /** Takes bytes that nobody else holds. */
+  become(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+  }
+
+  release(): void {
+    this.#bytes = new Uint8Array(0);
+  }
+}
+
+function allocate(byteLength: number): Uint8Array {
+  try {
+    return new Uint8Array(byteLength);
+  } catch (cause) {
+    throw halfbyteError("OUT_OF_MEMORY", `Cannot allocate ${byteLength} bytes of host memory.`, { cause, details: { expected: byteLength } });
+  }
+}
+
+const hostOf = (storage: Storage): HostStorage => storage as unknown as HostStorage;
+
+/** The elements of a tensor of this device, for kernels that run in its queue. */
+export const hostArray = <D extends DType>(tensor: Tensor<D>): ArrayOf[D] => viewAs(tensor.dtype, hostOf(storageOf(tensor)).bytes);
+
+/** Work of one operation, and what to look at when it is done. */
+export interface HostWork {
+  readonly phases: readonly Phase[];
+  /** Throws the fault of the operation; called after its phases. */
+  readonly check?: () => void;
+}
+
+/** A kernel prepares its loops; nothing is read before the queue reaches them. */
+export type HostKernel<K extends OpName> = (args: Ops[K]["in"], out: Ops[K]["out"]) => HostWork;
+
+const copyChunk = 1 << 20;
+
+class ReferenceDevice implements Device {
+  readonly name = "reference";
+  readonly tier = "reference";
+  readonly limits = { maxTensorBytes: 2 ** 33 };
+  readonly lost = new Promise<Reason>(() => {});
+  readonly #queue = new SliceQueue();
+  #failure: Error | undefined;
+
+  allocate(byteLength: number): Storage {
+    return new HostStorage(byteLength) as unknown as Storage;
+  }
+
+  write(target: Storage, byteOffset: number, bytes: Uint8Array, adopt = false): void {
+    const host = hostOf(target);
+    const isWhole = bytes.byteLength === host.byteLength;
+    // An adopted array is the caller's again after synchronize(), so it is copied too, only later.
+    const snapshot = adopt ? undefined : bytes.slice();
+    const run = () => (snapshot && isWhole ? host.become(snapshot) : host.bytes.set(snapshot ?? bytes, byteOffset));
+    this.#enqueue([{ rows: 1, rowCost: 1, run }]);
+  }
+
+  async read(source: Storage, byteOffset: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal, "Reading a tensor");
+    const copy = (begin: number, end: number) => {
+      const from = byteOffset + begin * copyChunk;
+      const to = Math.min(byteOffset + end * copyChunk, byteOffset + into.byteLength);
+      if (!signal?.aborted) into.set(hostOf(source).bytes.subarray(from, to), begin * copyChunk);
+    };
+    this.#enqueue([{ rows: Math.ceil(into.byteLength / copyChunk), rowCost: copyChunk / 32, run: copy }]);
+    await this.drain();
+    throwIfAborted(signal, "Reading a tensor");
+  }
+
+  free(target: Storage): void {
+    this.#enqueue([{ rows: 1, rowCost: 1, run: () => hostOf(target).release() }]);
+  }
+
+  select<K extends OpName>(op: K, _args: Ops[K]["in"]): Launch<K> {
+    const kernel: HostKernel<K> = referenceKernels[op];
+    return { kernel: op, variant: "reference", run: (args, out) => this.#launch(op, kernel, args, out) };
+  }
+
+  async drain(): Promise<void> {
+    await this.#queue.settled();
+    if (this.#failure) throw this.#failure;
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.settled();
+  }
+
+  #launch<K extends OpName>(op: K, kernel: HostKernel<K>, args: Ops[K]["in"], out: Ops[K]["out"]): void | (() => Promise<void>) {
+    let work: HostWork | undefined;
+    // The kernel looks at its arguments only when the queue reaches it: an input may still be written before.
+    const prepare: Phase = { rows: 1, rowCost: 1, run: () => this.#splice((work = kernel(args, out)), op) };
+    this.#enqueue([prepare]);
+    const settled = this.#queue;
+    return async () => {
+      await settled.settled();
+      work?.check?.();
+    };
+  }
+
+  /** Puts the loops of a prepared operation at the head of the queue. */
+  #splice(work: HostWork, op: OpName): void {
+    this.#queue.insertNext(...work.phases.map((phase) => this.#guarded(phase, op)));
+  }
+
+  #enqueue(phases: readonly Phase[]): void {
+    this.#queue.enqueue(...phases.map((phase) => this.#guarded(phase, "copy")));
+  }
+
+  /** An exception in a kernel is a defect: it is kept, every later wait rejects with it, and the queue goes on. */
+  #guarded(phase: Phase, op: string): Phase {
+    const run = (begin: number, end: number) => {
+      try {
+        phase.run(begin, end);
+      } catch (cause) {
+        this.#failure ??= isTyped(cause) ? cause : halfbyteError("KERNEL_FAILED", `${op} failed: ${messageOf(cause)}`, { cause });
+      }
+    };
+    return { ...phase, run };
+  }
+}
+
+const isTyped = (thrown: unknown): thrown is Error => thrown instanceof Error && "code" in thrown;
+
+export const createReferenceDevice = (): Device => new ReferenceDevice();

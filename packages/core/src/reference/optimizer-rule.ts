@@ -1,0 +1,160 @@
+/**
+ * The nine update rules of bitsandbytes, element by element, in f32 (specification: optimizers; bitsandbytes
+ * backends/cpu/ops.py). Scalars such as 1 − β and lr/c1 are computed in float64 and rounded once. Decoupled decay comes before
+ * the update, after it under profile `cuda`.
+ */
+import type { Optimizer, Profile, Step } from "../kernels.js";
+
+const fr = Math.fround;
+
+/** One element on its way through a step: parameter, gradient, up to three states. */
+export interface Element {
+  p: number;
+  g: number;
+  /** First moment, momentum or squared sum. */
+  s1: number;
+  /** Second, slow moment of AdEMAMix. */
+  slow: number;
+  /** Second moment. */
+  s2: number;
+}
+
+/** Updates the states and returns the direction whose norm a trust ratio compares with the parameter's. */
+export type UpdateStates = (element: Element) => number;
+
+export interface Rule {
+  /** state2 exists. */
+  readonly twoStates: boolean;
+  /** state1 is stacked [2, …]. */
+  readonly stacked: boolean;
+  updateStates: UpdateStates;
+  /** Multiplies the direction: p −= rate · trust · direction. */
+  readonly rate: number;
+  /** Factor of decoupled decay, 1 for none. */
+  readonly decay: number;
+  readonly decayAfter: boolean;
+}
+
+/** Names of the states every optimizer keeps. */
+export const optimizerStates: Readonly<Record<Optimizer, { twoStates: boolean; stacked: boolean }>> = {
+  adam: { twoStates: true, stacked: false },
+  adamw: { twoStates: true, stacked: false },
+  lamb: { twoStates: true, stacked: false },
+  ademamix: { twoStates: true, stacked: true },
+  momentum: { twoStates: false, stacked: false },
+  lars: { twoStates: false, stacked: false },
+  lion: { twoStates: false, stacked: false },
+  rmsprop: { twoStates: false, stacked: false },
+  adagrad: { twoStates: false, stacked: false },
+};
+
+export function ruleOf(optimizer: Optimizer, step: Step, profile: Profile): Rule {
+  const decoupled = ["adam", "adamw", "lamb", "ademamix", "lion"].includes(optimizer);
+  return {
+    ...optimizerStates[optimizer],
+    updateStates: stateUpdates[optimizer](step),
+    rate: fr(optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb" ? step.lr / (1 - step.beta1 ** step.step) : step.lr),
+    decay: decoupled && step.weightDecay > 0 ? fr(1 - step.lr * step.weightDecay) : 1,
+    decayAfter: profile === "cuda",
+  };
+}
+
+/** The scalars of Adam-like rules, rounded to f32. */
+function adamScalars({ beta1, beta2, step, eps }: Step) {
+  return {
+    b1: fr(beta1),
+    oneMinusB1: fr(1 - beta1),
+    b2: fr(beta2),
+    oneMinusB2: fr(1 - beta2),
+    c2: fr(Math.sqrt(1 - beta2 ** step)),
+    eps: fr(eps),
+  };
+}
+
+/** m / (√v / c2 + eps). */
+function adam(step: Step): UpdateStates {
+  const { b1, oneMinusB1, b2, oneMinusB2, c2, eps } = adamScalars(step);
+  return (e) => {
+    e.s1 = fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1));
+    e.s2 = fr(fr(e.s2 * b2) + fr(fr(e.g * e.g) * oneMinusB2));
+    return fr(e.s1 / fr(fr(fr(Math.sqrt(e.s2)) / c2) + eps));
+  };
+}
+
+/** (m1 / c1 + α · m2) / (√v / c2 + eps), arXiv 2409.03137. */
+function ademamix(step: Step): UpdateStates {
+  const { b1, oneMinusB1, b2, oneMinusB2, c2, eps } = adamScalars(step);
+  const b3 = fr(step.beta3);
+  const oneMinusB3 = fr(1 - step.beta3);
+  const c1 = fr(1 - step.beta1 ** step.step);
+  const alpha = fr(step.alpha);
+  return (e) => {
+    e.s1 = fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1));
+    e.slow = fr(fr(e.slow * b3) + fr(e.g * oneMinusB3));
+    e.s2 = fr(fr(e.s2 * b2) + fr(fr(e.g * e.g) * oneMinusB2));
+    const numerator = fr(fr(e.s1 / c1) + fr(alpha * e.slow));
+    return fr(numerator / fr(fr(fr(Math.sqrt(e.s2)) / c2) + eps));
+  };
+}
+
+/** The first step takes the gradient itself. */
+function momentum({ beta1, weightDecay, step }: Step): UpdateStates {
+  const b1 = fr(beta1);
+  const decay = fr(weightDecay);
+  return (e) => {
+    const g = coupled(e, decay);
+    e.s1 = step === 1 ? g : fr(fr(e.s1 * b1) + g);
+    return e.s1;
+  };
+}
+
+/** The sign of a blend, then the momentum (arXiv 2302.06675). */
+function lion({ beta1, beta2 }: Step): UpdateStates {
+  const [b1, oneMinusB1, b2, oneMinusB2] = [fr(beta1), fr(1 - beta1), fr(beta2), fr(1 - beta2)];
+  return (e) => {
+    const direction = Math.sign(fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1)));
+    e.s1 = fr(fr(e.s1 * b2) + fr(e.g * oneMinusB2));
+    return direction;
+  };
+}
+
+function rmsprop({ beta1, eps, weightDecay }: Step): UpdateStates {
+  const [b1, oneMinusB1, epsilon, decay] = [fr(beta1), fr(1 - beta1), fr(eps), fr(weightDecay)];
+  return (e) => {
+    const g = coupled(e, decay);
+    e.s1 = fr(fr(e.s1 * b1) + fr(fr(g * g) * oneMinusB1));
+    return fr(g / fr(fr(Math.sqrt(e.s1)) + epsilon));
+  };
+}
+
+function adagrad({ eps, weightDecay }: Step): UpdateStates {
+  const [epsilon, decay] = [fr(eps), fr(weightDecay)];
+  return (e) => {
+    const g = coupled(e, decay);
+    e.s1 = fr(e.s1 + fr(g * g));
+    return fr(g / fr(fr(Math.sqrt(e.s1)) + epsilon));
+  };
+}
+
+/** Coupled decay: the gradient plus wd · p. */
+const coupled = (e: Element, decay: number): number => (decay === 0 ? e.g : fr(e.g + fr(e.p * decay)));
+
+const stateUpdates: Readonly<Record<Optimizer, (step: Step) => UpdateStates>> = {
+  adam,
+  adamw: adam,
+  lamb: adam,
+  ademamix,
+  momentum,
+  lars: momentum,
+  lion,
+  rmsprop,
+  adagrad,
+};
+
+/** Applies a direction: decay, then p −= rate · trust · direction. */
+export function applyDirection(rule: Rule, p: number, direction: number, trust: number): number {
+  const rate = trust === 1 ? rule.rate : fr(rule.rate * trust);
+  const decayed = rule.decayAfter ? p : fr(p * rule.decay);
+  const moved = fr(decayed - fr(rate * direction));
+  return rule.decayAfter ? fr(moved * rule.decay) : moved;
+}
