@@ -11,6 +11,15 @@ export const unitRoundoff: Readonly<Record<Float, number>> = {
   bfloat16: 2 ** -8,
 };
 
+/**
+ * One rounding of r to the dtype: u·|r|, and half a step of the subnormals below the normal range, where u says too little.
+ * Vectors are judged with u·|r| alone, as the contract has it; random inputs reach results that small.
+ */
+export const rounding = (dtype: Float, r: number): number =>
+  Math.max(unitRoundoff[dtype] * Math.abs(r), halfSubnormal[dtype]);
+
+const halfSubnormal: Readonly<Record<Float, number>> = { float32: 2 ** -150, float16: 2 ** -25, bfloat16: 2 ** -134 };
+
 /** Relative plus absolute: |found − expected| <= rtol·|expected| + atol. */
 export interface Closeness {
   readonly rtol: number;

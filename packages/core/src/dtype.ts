@@ -34,7 +34,8 @@ export const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(dat
 /** Little-endian bytes seen as an array of `dtype`; copies only when the bytes are not aligned. */
 export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): ArrayOf[D] {
   const width = byteWidth(dtype);
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not bytes.slice(): on a Node Buffer that is a view.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   return new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / width) as ArrayOf[D];
 }
 

@@ -5,31 +5,50 @@
 
 export class Fault {
   #state: "pending" | "clean" | "failed" = "pending";
+  #check: (() => Promise<void>) | undefined;
   #asked: Promise<void> | undefined;
   #seen = false;
 
   /** @param check rejects with the fault once the operation is done */
-  constructor(readonly check: () => Promise<void>) {}
+  constructor(check: () => Promise<void>) {
+    this.#check = check;
+  }
 
   get isClean(): boolean {
     return this.#state === "clean";
   }
 
-  /** Failed, but no read() or synchronize() has rejected with it yet. */
+  get isFailed(): boolean {
+    return this.#state === "failed";
+  }
+
+  /** Nobody has asked about the operation yet. */
+  get isUnasked(): boolean {
+    return this.#asked === undefined;
+  }
+
+  /** No read() or synchronize() has rejected with it yet. */
   get isUnseen(): boolean {
     return !this.#seen;
   }
 
   /** Waits for the operation; rejects with its fault. Asks the device once. */
   ask(): Promise<void> {
-    this.#asked ??= this.check().then(
-      () => void (this.#state = "clean"),
-      (thrown) => {
-        this.#state = "failed";
-        throw thrown;
-      },
-    );
+    this.#asked ??= this.#settle();
     return this.#asked;
+  }
+
+  async #settle(): Promise<void> {
+    const check = this.#check!;
+    // The fault may live as long as a tensor; what the check holds on to need not.
+    this.#check = undefined;
+    try {
+      await check();
+      this.#state = "clean";
+    } catch (thrown) {
+      this.#state = "failed";
+      throw thrown;
+    }
   }
 
   /** Like `ask`, on behalf of a caller who will see the rejection. */
@@ -52,28 +71,45 @@ export async function tellAll(faults: readonly Fault[]): Promise<void> {
 }
 
 const backlogLimit = 64;
+const failureLimit = 1_000;
 
-/** The faults of one backend that nobody has asked about, oldest first; bounded by asking the oldest in the background. */
+/**
+ * The faults of one backend that nobody has seen, oldest first. It stays small when nobody ever asks: the oldest are asked in
+ * the background, and of those that failed only the first `failureLimit` are kept.
+ */
 export class FaultLog {
-  #unasked: Fault[] = [];
+  #unseen: Fault[] = [];
+  #settling = false;
 
   add(fault: Fault): void {
-    this.#unasked.push(fault);
-    if (this.#unasked.length > backlogLimit) void this.#settleOldest();
+    this.#unseen.push(fault);
+    if (this.#unseen.length > backlogLimit && !this.#settling) void this.#settleBacklog();
   }
 
-  async #settleOldest(): Promise<void> {
-    await Promise.allSettled(this.#unasked.slice(0, backlogLimit / 2).map((fault) => fault.ask()));
-    this.#unasked = openFaults(this.#unasked).filter((fault) => fault.isUnseen);
+  async #settleBacklog(): Promise<void> {
+    this.#settling = true;
+    for (let oldest = this.#oldestUnasked(); oldest.length > 0; oldest = this.#oldestUnasked()) {
+      await Promise.allSettled(oldest.map((fault) => fault.ask()));
+      this.#prune();
+    }
+    this.#settling = false;
+  }
+
+  /** Those over the limit; the youngest may still be running. */
+  #oldestUnasked(): Fault[] {
+    return this.#unseen.filter((fault) => fault.isUnasked).slice(0, -backlogLimit / 2);
+  }
+
+  #prune(): void {
+    const left = openFaults(this.#unseen).filter((fault) => fault.isUnseen);
+    const failed = left.filter((fault) => fault.isFailed);
+    const dropped = new Set(failed.slice(failureLimit));
+    this.#unseen = left.filter((fault) => !dropped.has(fault));
   }
 
   /** Rejects with the first fault nobody has seen; the others stay for the next call. */
   async tellFirst(): Promise<void> {
-    const faults = this.#unasked;
-    for (const fault of faults) {
-      if (!fault.isUnseen) continue;
-      await fault.tell();
-    }
-    this.#unasked = this.#unasked.filter((fault) => !faults.includes(fault));
+    for (const fault of [...this.#unseen]) if (fault.isUnseen) await fault.tell();
+    this.#prune();
   }
 }

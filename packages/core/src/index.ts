@@ -2,7 +2,7 @@
 export { type Backend, createBackend, type Explanation } from "./backend.js";
 export type { Device, Launch, Storage } from "./device.js";
 export { fromFloat32, toFloat32 } from "./dtype.js";
-export { type ErrorCode, errorCatalogue, halfbyteError, type HalfbyteError, isHalfbyteError } from "./errors.js";
+export { type ErrorCode, errorCatalogue, halfbyteError, type HalfbyteError, isHalfbyteError, messageOf } from "./errors.js";
 export { thresholdsOf, type Thresholds } from "./formats/codebook.js";
 export { bitsPerWeight, type Format, type SignMagnitudeThresholds, tableFormat } from "./formats/format.js";
 export { formatNames, getFormat, registerFormat } from "./formats/index.js";
@@ -20,6 +20,7 @@ export { storageOf } from "./storage.js";
 export type { ArrayOf, DType, Float, Shape, Tensor } from "./tensor.js";
 export { version } from "./version.js";
 export { type Checkpoint, type CheckpointEntry, openCheckpoint, type OpenCheckpointOptions } from "./checkpoint/open-checkpoint.js";
+export { compareCheckpoints, logicalNames, type TensorComparison } from "./checkpoint/compare-checkpoints.js";
 export { dequantizeCheckpoint, type DequantizeCheckpointOptions, type DequantizeReport } from "./checkpoint/dequantize-checkpoint.js";
 export { type CheckpointProgress, type CheckpointReport, quantizeCheckpoint, type QuantizeRunOptions, type TensorReport } from "./checkpoint/quantize-checkpoint.js";
 export { planQuantization, type PlannedTensor, type QuantizationPlan, type QuantizeCheckpointOptions } from "./checkpoint/quantization-plan.js";

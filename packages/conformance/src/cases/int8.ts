@@ -80,7 +80,8 @@ async function outliers({ backend }: Suite): Promise<void> {
 
 const codes = (size: number, seed: number): Int8Array => Int8Array.from(integers(size, seed, -128, 127));
 
-async function linearMatmul({ backend, ...suite }: Suite): Promise<void> {
+async function linearMatmul(suite: Suite): Promise<void> {
+  const { backend } = suite;
   const property = fc.asyncProperty(anyRows, anyRows, anyK, anySeed, async (m, n, k, seed) => {
     const [a, b] = [codes(m * k, seed), codes(n * k, seed + 1)];
     await scoped(async (own) => {

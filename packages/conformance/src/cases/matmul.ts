@@ -14,7 +14,7 @@ import { describe, expect, test } from "vitest";
 import { differenceBeyond } from "../judge/compare.js";
 import { numbersOf, readElements } from "../judge/elements.js";
 import { decode4bit, productOf, transposed } from "../judge/float64.js";
-import { defaultAccuracy, matmulBound } from "../tolerance.js";
+import { accumulation, defaultAccuracy, rounding } from "../tolerance.js";
 import { any4bitFormat, anyFloat, anySeed, normals } from "./data.js";
 import { floats, type Suite, scoped } from "./suite.js";
 
@@ -135,9 +135,10 @@ async function expectWithin(
 ): Promise<void> {
   const [inner, w] = job.transpose ? [job.n, transposed(weight, job.k)] : [job.k, weight];
   const { r, s } = productOf(Float64Array.from(x), w, inner, bias && Float64Array.from(bias));
-  const bound = matmulBound(job.dtype, job.accuracy ?? defaultAccuracy(job.dtype), inner);
+  const c = accumulation[job.accuracy ?? defaultAccuracy(job.dtype)].c(inner);
+  const bound = (i: number) => rounding(job.dtype, r[i]!) + c * s[i]!;
   const found = numbersOf(await readElements(out));
-  expect(differenceBeyond(r, found, (i) => bound(r[i]!, s[i]!))).toBeUndefined();
+  expect(differenceBeyond(r, found, bound)).toBeUndefined();
 }
 
 /** The f32 weights that codes and scales stand for; nested scales are decoded here, fr(fr(code · nestedAbsmax) + offset). */

@@ -3,11 +3,13 @@
  * that Python wrote; its weights must decode to `dequant.*`; and the model made of them must give the reference logits.
  */
 import {
+  bytesSource,
   type Float,
   halfbyteError,
   memoryRepository,
   memorySink,
   openCheckpoint,
+  openSafetensors,
   type QuantizedTensor,
   quantizeCheckpoint,
   writeSafetensors,
@@ -54,7 +56,7 @@ async function* quantizedFile(trial: Trial, expected: Uint8Array): Verdicts {
   const sink = memorySink();
   const options = { ...optionsOf(stated), profile: "cpu", backend: trial.backend } as const;
   await quantizeCheckpoint(memoryRepository(originals), sink, options);
-  yield fileVerdict(expected, written(sink.files, "model.safetensors"), await tensorSpans(expected));
+  yield await fileVerdict(expected, written(sink.files, "model.safetensors"));
   yield configVerdict(stated, written(sink.files, "config.json"));
 }
 
@@ -110,36 +112,23 @@ function floatIn(params: Params, name: string): Float {
 const storageIn = (params: Params, name: string): Float | "uint8" =>
   params[name] === "uint8" ? "uint8" : floatIn(params, name);
 
-interface Span {
-  readonly name: string;
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Which bytes of a file belong to which tensor; before the first one lies the header. */
-async function tensorSpans(file: Uint8Array): Promise<Span[]> {
-  const headerEnd = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  const header: unknown = JSON.parse(new TextDecoder().decode(file.subarray(8, headerEnd)));
-  if (!isRecord(header)) return [];
-  return Object.entries(header).flatMap(([name, entry]) => {
-    const offsets = isRecord(entry) ? entry["data_offsets"] : undefined;
-    if (!Array.isArray(offsets)) return [];
-    return [{ name, begin: headerEnd + Number(offsets[0]), end: headerEnd + Number(offsets[1]) }];
-  });
-}
-
 /** Identical, header included; the first difference names its tensor and the byte within it. */
-function fileVerdict(expected: Uint8Array, found: Uint8Array, spans: readonly Span[]): Verdict {
+async function fileVerdict(expected: Uint8Array, found: Uint8Array): Promise<Verdict> {
   const at = firstDifferingByte(expected, found);
   if (at < 0) return { output: "file" };
-  const span = spans.find(({ begin, end }) => at >= begin && at < end);
-  const difference = {
-    index: at - (span?.begin ?? 0),
-    expected: byteAt(expected, at),
-    found: byteAt(found, at),
-    bound: "bits",
-  };
-  return { output: `file ${span?.name ?? "header"}`, difference };
+  const { name, begin } = await placeOf(at, found);
+  const difference = { index: at - begin, expected: byteAt(expected, at), found: byteAt(found, at), bound: "bits" };
+  return { output: `file ${name}`, difference };
+}
+
+/** Before the first tensor lies the header. */
+async function placeOf(at: number, file: Uint8Array): Promise<{ name: string; begin: number }> {
+  const { entries } = await openSafetensors(bytesSource(file));
+  const owner = [...entries.values()].find(
+    ({ byteOffset, byteLength }) => at >= byteOffset && at < byteOffset + byteLength,
+  );
+  if (owner) return { name: owner.name, begin: owner.byteOffset };
+  return { name: at < file.length ? "header" : "length", begin: 0 };
 }
 
 const byteAt = (bytes: Uint8Array, at: number): number | string => bytes[at] ?? "end of file";

@@ -15,10 +15,12 @@ import { type Phase, SliceQueue } from "./slice-queue.js";
 /** Host bytes, allocated when first touched, so that a snapshot of the caller's data becomes the storage without another copy. */
 class HostStorage {
   #bytes: Uint8Array | undefined;
+  #failure: Error | undefined;
 
   constructor(readonly byteLength: number) {}
 
   get bytes(): Uint8Array {
+    if (this.#failure) throw this.#failure;
     this.#bytes ??= allocate(this.byteLength);
     return this.#bytes;
   }
@@ -26,6 +28,11 @@ class HostStorage {
   /** Takes bytes that nobody else holds. */
   become(bytes: Uint8Array): void {
     this.#bytes = bytes;
+  }
+
+  /** What was to be written here is lost: whoever looks at these bytes gets the reason instead. */
+  fail(reason: Error): void {
+    this.#failure = reason;
   }
 
   release(): void {
@@ -64,7 +71,6 @@ class ReferenceDevice implements Device {
   readonly limits = { maxTensorBytes: 2 ** 33 };
   readonly lost = new Promise<Reason>(() => {});
   readonly #queue = new SliceQueue();
-  #failure: Error | undefined;
 
   allocate(byteLength: number): Storage {
     return new HostStorage(byteLength) as unknown as Storage;
@@ -74,9 +80,9 @@ class ReferenceDevice implements Device {
     const host = hostOf(target);
     const isWhole = bytes.byteLength === host.byteLength;
     // An adopted array is the caller's again after synchronize(), so it is copied too, only later.
-    const snapshot = adopt ? undefined : bytes.slice();
+    const snapshot = adopt ? undefined : new Uint8Array(bytes);
     const run = () => (snapshot && isWhole ? host.become(snapshot) : host.bytes.set(snapshot ?? bytes, byteOffset));
-    this.#enqueue([{ rows: 1, rowCost: 1, run }]);
+    this.#queue.enqueue(once(() => attempt("write", run, (error) => host.fail(error))));
   }
 
   async read(source: Storage, byteOffset: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -86,13 +92,16 @@ class ReferenceDevice implements Device {
       const to = Math.min(byteOffset + end * copyChunk, byteOffset + into.byteLength);
       if (!signal?.aborted) into.set(hostOf(source).bytes.subarray(from, to), begin * copyChunk);
     };
-    this.#enqueue([{ rows: Math.ceil(into.byteLength / copyChunk), rowCost: copyChunk / 32, run: copy }]);
+    const outcome: Outcome = {};
+    const phase = { rows: Math.ceil(into.byteLength / copyChunk), rowCost: copyChunk / 32, run: copy };
+    this.#queue.enqueue(guarded("read", phase, outcome));
     await this.drain();
     throwIfAborted(signal, "Reading a tensor");
+    if (outcome.fault) throw outcome.fault;
   }
 
   free(target: Storage): void {
-    this.#enqueue([{ rows: 1, rowCost: 1, run: () => hostOf(target).release() }]);
+    this.#queue.enqueue(once(() => hostOf(target).release()));
   }
 
   select<K extends OpName>(op: K, _args: Ops[K]["in"]): Launch<K> {
@@ -100,46 +109,55 @@ class ReferenceDevice implements Device {
     return { kernel: op, variant: "reference", run: (args, out) => this.#launch(op, kernel, args, out) };
   }
 
-  async drain(): Promise<void> {
-    await this.#queue.settled();
-    if (this.#failure) throw this.#failure;
+  drain(): Promise<void> {
+    return this.#queue.settled();
   }
 
-  async close(): Promise<void> {
-    await this.#queue.settled();
+  close(): Promise<void> {
+    return this.#queue.settled();
   }
 
-  #launch<K extends OpName>(op: K, kernel: HostKernel<K>, args: Ops[K]["in"], out: Ops[K]["out"]): void | (() => Promise<void>) {
-    let work: HostWork | undefined;
+  #launch<K extends OpName>(op: K, kernel: HostKernel<K>, args: Ops[K]["in"], out: Ops[K]["out"]): () => Promise<void> {
+    const outcome: Outcome = {};
     // The kernel looks at its arguments only when the queue reaches it: an input may still be written before.
-    const prepare: Phase = { rows: 1, rowCost: 1, run: () => this.#splice((work = kernel(args, out)), op) };
-    this.#enqueue([prepare]);
-    const settled = this.#queue;
-    return async () => {
-      await settled.settled();
-      work?.check?.();
-    };
+    const prepare = () => this.#queue.insertNext(...phasesOf(op, kernel(args, out), outcome));
+    this.#queue.enqueue(guarded(op, once(prepare), outcome));
+    return checkOf(this.#queue, outcome);
   }
+}
 
-  /** Puts the loops of a prepared operation at the head of the queue. */
-  #splice(work: HostWork, op: OpName): void {
-    this.#queue.insertNext(...work.phases.map((phase) => this.#guarded(phase, op)));
-  }
+/** What became of an operation; it outlives its arguments. */
+interface Outcome {
+  fault?: Error;
+}
 
-  #enqueue(phases: readonly Phase[]): void {
-    this.#queue.enqueue(...phases.map((phase) => this.#guarded(phase, "copy")));
-  }
+/** Made apart from the launch, so that it does not keep the operation's tensors alive. */
+const checkOf = (queue: SliceQueue, outcome: Outcome) => async (): Promise<void> => {
+  await queue.settled();
+  if (outcome.fault) throw outcome.fault;
+};
 
-  /** An exception in a kernel is a defect: it is kept, every later wait rejects with it, and the queue goes on. */
-  #guarded(phase: Phase, op: string): Phase {
-    const run = (begin: number, end: number) => {
-      try {
-        phase.run(begin, end);
-      } catch (cause) {
-        this.#failure ??= isTyped(cause) ? cause : halfbyteError("KERNEL_FAILED", `${op} failed: ${messageOf(cause)}`, { cause });
-      }
-    };
-    return { ...phase, run };
+const once = (run: () => void): Phase => ({ rows: 1, rowCost: 1, run });
+
+/** The loops of an operation, then its check. */
+function phasesOf(op: OpName, { phases, check }: HostWork, outcome: Outcome): Phase[] {
+  const all = check ? [...phases, once(check)] : phases;
+  return all.map((phase) => guarded(op, phase, outcome));
+}
+
+/** The first exception is the fault of the operation: the rest of it is skipped and the queue goes on. */
+function guarded(op: string, phase: Phase, outcome: Outcome): Phase {
+  const run = (begin: number, end: number) => {
+    if (!outcome.fault) attempt(op, () => phase.run(begin, end), (error) => (outcome.fault = error));
+  };
+  return { ...phase, run };
+}
+
+function attempt(op: string, run: () => void, fail: (error: Error) => void): void {
+  try {
+    run();
+  } catch (cause) {
+    fail(isTyped(cause) ? cause : halfbyteError("KERNEL_FAILED", `${op} failed: ${messageOf(cause)}`, { cause }));
   }
 }
 

@@ -19,14 +19,19 @@ export function fusedMultiplyAdd(a: number, b: number, c: number): number {
 }
 
 const scratch = new Float64Array(1);
-const scratchBits = new BigUint64Array(scratch.buffer);
+/** Low and high word, little endian. */
+const words = new Uint32Array(scratch.buffer);
 
 /** `sum` is nearest to sum + error; the neighbour with an odd last bit carries the information that bits were lost. */
 function roundToOdd(sum: number, error: number): number {
   scratch[0] = sum;
-  const bits = scratchBits[0]!;
-  if ((bits & 1n) === 1n) return sum;
-  scratchBits[0] = error > 0 === sum > 0 ? bits + 1n : bits - 1n;
+  if ((words[0]! & 1) === 1) return sum;
+  if (error > 0 === sum > 0) words[0]!++;
+  else if (words[0]! > 0) words[0]!--;
+  else {
+    words[0] = 0xffffffff;
+    words[1]!--;
+  }
   return scratch[0]!;
 }
 

@@ -1,9 +1,11 @@
 /**
  * The nine update rules of bitsandbytes, element by element, in f32 (specification: optimizers; bitsandbytes
  * backends/cpu/ops.py). Scalars such as 1 − β and lr/c1 are computed in float64 and rounded once. Decoupled decay comes before
- * the update, after it under profile `cuda`.
+ * the update, after it under profile `cuda`. Sums of a product are fused where torch fuses them (addcmul, add with alpha), which
+ * reproduces every 32-bit state of the golden vectors to the bit.
  */
 import type { Optimizer, Profile, Step } from "../kernels.js";
+import { fusedMultiplyAdd as fma } from "./float32.js";
 
 const fr = Math.fround;
 
@@ -53,11 +55,16 @@ export function ruleOf(optimizer: Optimizer, step: Step, profile: Profile): Rule
   return {
     ...optimizerStates[optimizer],
     updateStates: stateUpdates[optimizer](step),
-    rate: fr(optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb" ? step.lr / (1 - step.beta1 ** step.step) : step.lr),
+    rate: fr(isAdam(optimizer) ? step.lr * adamCorrection(step) : step.lr),
     decay: decoupled && step.weightDecay > 0 ? fr(1 - step.lr * step.weightDecay) : 1,
     decayAfter: profile === "cuda",
   };
 }
+
+const isAdam = (optimizer: Optimizer): boolean => optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb";
+
+/** c2 / c1: what bias correction does to an Adam step. */
+export const adamCorrection = ({ beta1, beta2, step }: Step): number => Math.sqrt(1 - beta2 ** step) / (1 - beta1 ** step);
 
 /** The scalars of Adam-like rules, rounded to f32. */
 function adamScalars({ beta1, beta2, step, eps }: Step) {
@@ -71,13 +78,20 @@ function adamScalars({ beta1, beta2, step, eps }: Step) {
   };
 }
 
-/** m / (√v / c2 + eps). */
+/** A running mean: fma(x, 1 − β, fr(mean · β)). */
+const blend = (mean: number, beta: number, x: number, oneMinus: number): number => fma(x, oneMinus, fr(mean * beta));
+
+/** A running mean of squares: fma(fr((1 − β) · x), x, fr(mean · β)). */
+const blendSquare = (mean: number, beta: number, x: number, oneMinus: number): number => fma(fr(oneMinus * x), x, fr(mean * beta));
+
+/** m / (√v + eps · c2); the factor c2 / c1 is part of the rate. */
 function adam(step: Step): UpdateStates {
-  const { b1, oneMinusB1, b2, oneMinusB2, c2, eps } = adamScalars(step);
+  const { b1, oneMinusB1, b2, oneMinusB2 } = adamScalars(step);
+  const eps = fr(step.eps * Math.sqrt(1 - step.beta2 ** step.step));
   return (e) => {
-    e.s1 = fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1));
-    e.s2 = fr(fr(e.s2 * b2) + fr(fr(e.g * e.g) * oneMinusB2));
-    return fr(e.s1 / fr(fr(fr(Math.sqrt(e.s2)) / c2) + eps));
+    e.s1 = blend(e.s1, b1, e.g, oneMinusB1);
+    e.s2 = blendSquare(e.s2, b2, e.g, oneMinusB2);
+    return fr(e.s1 / fr(fr(Math.sqrt(e.s2)) + eps));
   };
 }
 
@@ -89,10 +103,10 @@ function ademamix(step: Step): UpdateStates {
   const c1 = fr(1 - step.beta1 ** step.step);
   const alpha = fr(step.alpha);
   return (e) => {
-    e.s1 = fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1));
-    e.slow = fr(fr(e.slow * b3) + fr(e.g * oneMinusB3));
-    e.s2 = fr(fr(e.s2 * b2) + fr(fr(e.g * e.g) * oneMinusB2));
-    const numerator = fr(fr(e.s1 / c1) + fr(alpha * e.slow));
+    e.s1 = blend(e.s1, b1, e.g, oneMinusB1);
+    e.slow = blend(e.slow, b3, e.g, oneMinusB3);
+    e.s2 = blendSquare(e.s2, b2, e.g, oneMinusB2);
+    const numerator = fma(alpha, e.slow, fr(e.s1 / c1));
     return fr(numerator / fr(fr(fr(Math.sqrt(e.s2)) / c2) + eps));
   };
 }
@@ -112,8 +126,8 @@ function momentum({ beta1, weightDecay, step }: Step): UpdateStates {
 function lion({ beta1, beta2 }: Step): UpdateStates {
   const [b1, oneMinusB1, b2, oneMinusB2] = [fr(beta1), fr(1 - beta1), fr(beta2), fr(1 - beta2)];
   return (e) => {
-    const direction = Math.sign(fr(fr(e.s1 * b1) + fr(e.g * oneMinusB1)));
-    e.s1 = fr(fr(e.s1 * b2) + fr(e.g * oneMinusB2));
+    const direction = Math.sign(blend(e.s1, b1, e.g, oneMinusB1));
+    e.s1 = blend(e.s1, b2, e.g, oneMinusB2);
     return direction;
   };
 }
@@ -122,7 +136,7 @@ function rmsprop({ beta1, eps, weightDecay }: Step): UpdateStates {
   const [b1, oneMinusB1, epsilon, decay] = [fr(beta1), fr(1 - beta1), fr(eps), fr(weightDecay)];
   return (e) => {
     const g = coupled(e, decay);
-    e.s1 = fr(fr(e.s1 * b1) + fr(fr(g * g) * oneMinusB1));
+    e.s1 = blendSquare(e.s1, b1, g, oneMinusB1);
     return fr(g / fr(fr(Math.sqrt(e.s1)) + epsilon));
   };
 }
@@ -131,13 +145,13 @@ function adagrad({ eps, weightDecay }: Step): UpdateStates {
   const [epsilon, decay] = [fr(eps), fr(weightDecay)];
   return (e) => {
     const g = coupled(e, decay);
-    e.s1 = fr(e.s1 + fr(g * g));
+    e.s1 = fma(g, g, e.s1);
     return fr(g / fr(fr(Math.sqrt(e.s1)) + epsilon));
   };
 }
 
 /** Coupled decay: the gradient plus wd · p. */
-const coupled = (e: Element, decay: number): number => (decay === 0 ? e.g : fr(e.g + fr(e.p * decay)));
+const coupled = (e: Element, decay: number): number => (decay === 0 ? e.g : fma(e.p, decay, e.g));
 
 const stateUpdates: Readonly<Record<Optimizer, (step: Step) => UpdateStates>> = {
   adam,
@@ -155,6 +169,6 @@ const stateUpdates: Readonly<Record<Optimizer, (step: Step) => UpdateStates>> = 
 export function applyDirection(rule: Rule, p: number, direction: number, trust: number): number {
   const rate = trust === 1 ? rule.rate : fr(rule.rate * trust);
   const decayed = rule.decayAfter ? p : fr(p * rule.decay);
-  const moved = fr(decayed - fr(rate * direction));
+  const moved = fma(-rate, direction, decayed);
   return rule.decayAfter ? fr(moved * rule.decay) : moved;
 }

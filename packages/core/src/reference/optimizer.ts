@@ -5,7 +5,7 @@ import type { ArrayOf, Float } from "../tensor.js";
 import { absmaxOf, scaleBlock } from "./block-scale.js";
 import { decodeBlockwise } from "./dequantize.js";
 import { type Encoder, encoderBlockwise } from "./encode.js";
-import { applyDirection, type Element, type Rule, ruleOf } from "./optimizer-rule.js";
+import { adamCorrection, applyDirection, type Element, type Rule, ruleOf } from "./optimizer-rule.js";
 import type { Phase } from "./slice-queue.js";
 
 const fr = Math.fround;
@@ -48,7 +48,7 @@ export function update32bitPhases(job: OptimizerJob, states: States32, updateNor
   const visit = stateVisitor(job, rule, params, states);
   const measure = (begin: number, end: number) => {
     for (let i = begin; i < end; i++) {
-      const direction = normDirection(job, rule, visit(i, false) ?? 0);
+      const direction = normDirection(job, visit(i, false) ?? 0);
       norms.update += direction * direction;
       norms.param += params[i]! * params[i]!;
     }
@@ -84,12 +84,9 @@ function stateVisitor(job: OptimizerJob, rule: Rule, params: Float32Array, { sta
   };
 }
 
-/** CUDA compares the bias-corrected direction, the CPU path and ours the plain one (without 1/c1, over √v + eps·c2). */
-function normDirection(job: OptimizerJob, rule: Rule, direction: number): number {
-  if (!rule.twoStates) return direction;
-  const { beta1, beta2, step } = job.step;
-  return job.profile === "cuda" ? direction / (1 - beta1 ** step) : direction / Math.sqrt(1 - beta2 ** step);
-}
+/** LAMB's trust ratio looks at m / (√v + eps·c2); CUDA's at the bias-corrected direction. */
+const normDirection = ({ optimizer, profile, step }: OptimizerJob, direction: number): number =>
+  profile === "cuda" && optimizer === "lamb" ? direction * adamCorrection(step) : direction;
 
 /** max·P/U when U exceeds it, else 1; one-state rules add eps to the bound, which upstream's CPU path forgets. */
 function trustRatio({ step, profile }: OptimizerJob, rule: Rule, update: number, param: number): number {
