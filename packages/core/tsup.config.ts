@@ -5,6 +5,7 @@ export default defineConfig({
   format: ["esm", "cjs"],
   dts: true,
   clean: true,
+  silent: true,
   splitting: true,
   treeshake: true,
   target: "es2022",

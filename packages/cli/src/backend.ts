@@ -1,7 +1,11 @@
 /** The backend of a command: what is installed, in order, or exactly the one asked for. */
 import { type Backend, type BackendProvider, halfbyteError, openBackend, type Reason, reference } from "@halfbyte/core";
 
-const packages = { cuda: "@halfbyte/backend-cuda", webgpu: "@halfbyte/backend-webgpu", cpu: "@halfbyte/backend-cpu" } as const;
+const packages = {
+  cuda: "@halfbyte/backend-cuda",
+  webgpu: "@halfbyte/backend-webgpu",
+  cpu: "@halfbyte/backend-cpu",
+} as const;
 type Packaged = keyof typeof packages;
 
 interface BackendModule {
@@ -15,7 +19,10 @@ async function importProvider(name: Packaged): Promise<BackendProvider | Reason>
     const module = (await import(/* @vite-ignore */ packages[name])) as BackendModule;
     return module[name]!();
   } catch (cause) {
-    return halfbyteError("PACKAGE_NOT_INSTALLED", `${packages[name]} is not installed.`, { cause, remedy: `npm install ${packages[name]}` });
+    return halfbyteError("PACKAGE_NOT_INSTALLED", `${packages[name]} is not installed.`, {
+      cause,
+      remedy: `npm install ${packages[name]}`,
+    });
   }
 }
 
@@ -36,10 +43,14 @@ async function openOnly(name: string, options: { signal?: AbortSignal }): Promis
   if (backend.report.chosen === name) return backend;
   await backend.dispose();
   const reason = backend.report.skipped.find((skipped) => skipped.provider === name)!;
-  throw halfbyteError("BACKEND_UNAVAILABLE", `Backend "${name}" cannot be used: ${reason.message} (${reason.code})`, { remedy: reason.remedy });
+  throw halfbyteError("BACKEND_UNAVAILABLE", `Backend "${name}" cannot be used: ${reason.message} (${reason.code})`, {
+    remedy: reason.remedy,
+  });
 }
 
 function checkedName(name: string): Packaged {
   if (name in packages) return name as Packaged;
-  throw halfbyteError("INVALID_ARGUMENT", `There is no backend "${name}".`, { remedy: `Use auto, reference, ${Object.keys(packages).join(" or ")}.` });
+  throw halfbyteError("INVALID_ARGUMENT", `There is no backend "${name}".`, {
+    remedy: `Use auto, reference, ${Object.keys(packages).join(" or ")}.`,
+  });
 }

@@ -23,6 +23,12 @@ export function tellFailure(thrown: unknown, json: boolean): number {
 type Description = Pick<HalfbyteError, "code" | "message" | "remedy" | "details">;
 
 function describe(thrown: unknown): Description {
-  if (isHalfbyteError(thrown)) return { code: thrown.code, message: thrown.message, remedy: thrown.remedy, details: thrown.details };
-  return { code: "UNEXPECTED", message: messageOf(thrown), remedy: "This is a defect of halfbyte: please report it with the command you ran.", details: {} };
+  if (isHalfbyteError(thrown))
+    return { code: thrown.code, message: thrown.message, remedy: thrown.remedy, details: thrown.details };
+  return {
+    code: "UNEXPECTED",
+    message: messageOf(thrown),
+    remedy: "This is a defect of halfbyte: please report it with the command you ran.",
+    details: {},
+  };
 }

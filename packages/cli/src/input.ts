@@ -1,11 +1,12 @@
 /** What a command works on: a folder, a single safetensors file, or a URL. */
 import { stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
-import { halfbyteError, httpRepository, openCheckpoint, type Checkpoint, type Repository } from "@halfbyte/core";
+import { type Checkpoint, halfbyteError, httpRepository, openCheckpoint, type Repository } from "@halfbyte/core";
 import { fileRepository, folderRepository } from "@halfbyte/core/node";
 
 /** Relative paths mean the folder where the user typed the command, also below `pnpm exec` and `npm run`. */
-export const fromUser = (path: string): string => (isAbsolute(path) ? path : resolve(process.env["INIT_CWD"] ?? process.cwd(), path));
+export const fromUser = (path: string): string =>
+  isAbsolute(path) ? path : resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
 
 const isUrl = (text: string): boolean => /^https?:\/\//.test(text);
 

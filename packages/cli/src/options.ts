@@ -3,14 +3,24 @@ import { type Float, formatNames, getFormat, halfbyteError, type Profile, type Q
 import { InvalidArgumentError, Option } from "commander";
 
 export const jsonOption = (): Option => new Option("--json", "print one JSON object on stdout, errors included");
-export const backendOption = (): Option => new Option("--backend <name>", "auto, or exactly this backend: reference, cpu, cuda, webgpu").default("auto");
-export const forceOption = (): Option => new Option("--force", "replace an existing output; it is kept until the new one stands");
+export const backendOption = (): Option =>
+  new Option("--backend <name>", "auto, or exactly this backend: reference, cpu, cuda, webgpu").default("auto");
+export const forceOption = (): Option =>
+  new Option("--force", "replace an existing output; it is kept until the new one stands");
 export const profileOption = (): Option =>
-  new Option("--profile <name>", "whose bytes to write: reference (exact), cpu (bitsandbytes 0.50 on a CPU), cuda").choices(["reference", "cpu", "cuda"] satisfies Profile[]);
+  new Option(
+    "--profile <name>",
+    "whose bytes to write: reference (exact), cpu (bitsandbytes 0.50 on a CPU), cuda",
+  ).choices(["reference", "cpu", "cuda"] satisfies Profile[]);
 
 const floats: Float[] = ["float32", "float16", "bfloat16"];
-export const floatOption = (flags: string, description: string): Option => new Option(flags, description).choices(floats);
-export const storageOption = (): Option => new Option("--quant-storage <dtype>", "dtype that the packed bytes pretend to have").choices(["uint8", ...floats] satisfies QuantStorage[]);
+export const floatOption = (flags: string, description: string): Option =>
+  new Option(flags, description).choices(floats);
+export const storageOption = (): Option =>
+  new Option("--quant-storage <dtype>", "dtype that the packed bytes pretend to have").choices([
+    "uint8",
+    ...floats,
+  ] satisfies QuantStorage[]);
 
 /** Formats of `--format`: the 4-bit ones, and int8 for LLM.int8(). */
 const quantizeFormats = (): string[] => [...formatNames().filter((name) => getFormat(name).bits === 4), "int8"];
@@ -33,5 +43,7 @@ export const collect = (value: string, previous: readonly string[] = []): string
 
 export function requireDistinct(input: string, output: string): void {
   if (input !== output) return;
-  throw halfbyteError("INVALID_ARGUMENT", "Input and output are the same path.", { remedy: "Choose another output: the input is never changed." });
+  throw halfbyteError("INVALID_ARGUMENT", "Input and output are the same path.", {
+    remedy: "Choose another output: the input is never changed.",
+  });
 }

@@ -3,7 +3,9 @@ import Table from "cli-table3";
 
 export function printJson(value: unknown): void {
   // JSON has no infinity; an exact copy has an infinite signal-to-noise ratio.
-  process.stdout.write(`${JSON.stringify(value, (_, member: unknown) => (member === Number.POSITIVE_INFINITY ? "Infinity" : member), 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify(value, (_, member: unknown) => (member === Number.POSITIVE_INFINITY ? "Infinity" : member), 2)}\n`,
+  );
 }
 
 export function printLine(text = ""): void {
@@ -11,10 +13,35 @@ export function printLine(text = ""): void {
 }
 
 /** A table without rules: columns are separated by two spaces. */
-export function printTable(head: readonly string[], rows: readonly (readonly string[])[], numeric: readonly number[] = []): void {
-  const blank = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+export function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numeric: readonly number[] = [],
+): void {
+  const blank = {
+    top: "",
+    "top-mid": "",
+    "top-left": "",
+    "top-right": "",
+    bottom: "",
+    "bottom-mid": "",
+    "bottom-left": "",
+    "bottom-right": "",
+    left: "",
+    "left-mid": "",
+    mid: "",
+    "mid-mid": "",
+    right: "",
+    "right-mid": "",
+    middle: "  ",
+  };
   const colAligns = head.map((_, i) => (numeric.includes(i) ? "right" : "left"));
-  const table = new Table({ head: [...head], chars: blank, colAligns, style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true } });
+  const table = new Table({
+    head: [...head],
+    chars: blank,
+    colAligns,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
+  });
   table.push(...rows.map((row) => [...row]));
   printLine(table.toString());
 }

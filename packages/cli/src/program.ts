@@ -26,7 +26,8 @@ function createProgram(): Command {
     .version(version)
     .showHelpAfterError("(halfbyte --help shows the commands)")
     .addHelpText("after", examples);
-  for (const command of [quantizeCommand(), dequantizeCommand(), inspectCommand(), compareCommand(), selftestCommand()]) program.addCommand(command);
+  for (const command of [quantizeCommand(), dequantizeCommand(), inspectCommand(), compareCommand(), selftestCommand()])
+    program.addCommand(command);
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;
 }

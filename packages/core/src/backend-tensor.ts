@@ -1,7 +1,7 @@
 /** Tensor handles over counted storage. */
 import type { Backend } from "./backend.js";
 import type { Device, Storage } from "./device.js";
-import { byteWidth, bytesOf, newArray } from "./dtype.js";
+import { bytesOf, byteWidth, newArray } from "./dtype.js";
 import { halfbyteError } from "./errors.js";
 import { type Fault, openFaults, tellAll } from "./fault.js";
 import { sameShape, showShape, sizeOf } from "./shape.js";
@@ -87,16 +87,22 @@ export class BackendTensor<D extends DType = DType> implements Tensor<D> {
   }
 
   #ensureUsable(): void {
-    if (this.#disposed) throw halfbyteError("TENSOR_DISPOSED", `A tensor of shape ${showShape(this.shape)} was used after dispose().`);
+    if (this.#disposed)
+      throw halfbyteError("TENSOR_DISPOSED", `A tensor of shape ${showShape(this.shape)} was used after dispose().`);
     this.host.ensureOpen();
   }
 }
 
 function reshapeMismatch(from: Shape, to: Shape): Error {
-  return halfbyteError("SHAPE_MISMATCH", `A tensor of shape ${showShape(from)} cannot become ${showShape(to)}: the sizes differ.`, {
-    details: { found: showShape(from), expected: showShape(to) },
-  });
+  return halfbyteError(
+    "SHAPE_MISMATCH",
+    `A tensor of shape ${showShape(from)} cannot become ${showShape(to)}: the sizes differ.`,
+    {
+      details: { found: showShape(from), expected: showShape(to) },
+    },
+  );
 }
 
 /** Whether a supplied output fits. */
-export const fits = (tensor: Tensor, dtype: DType, shape: Shape): boolean => tensor.dtype === dtype && sameShape(tensor.shape, shape);
+export const fits = (tensor: Tensor, dtype: DType, shape: Shape): boolean =>
+  tensor.dtype === dtype && sameShape(tensor.shape, shape);

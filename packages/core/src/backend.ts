@@ -3,14 +3,14 @@
  * live here; waiting happens in `tensor.read()` and `synchronize()`. It is not a model runtime and moves nothing between
  * devices unasked.
  */
-import { type Block, BackendTensor, fits, type TensorHost } from "./backend-tensor.js";
+import { BackendTensor, type Block, fits, type TensorHost } from "./backend-tensor.js";
 import type { Device, Launch } from "./device.js";
-import { byteWidth, bytesOf, isArrayOf, isDType } from "./dtype.js";
+import { bytesOf, byteWidth, dtypes, isArrayOf, isDType } from "./dtype.js";
 import { halfbyteError } from "./errors.js";
 import { Fault, FaultLog, openFaults } from "./fault.js";
 import { type Kernels, type OpName, type Ops, opNames } from "./kernels.js";
 import { operations } from "./operations/index.js";
-import type { CompositionStep, Plan } from "./operations/operation.js";
+import { type CompositionStep, expectTensor, type Plan } from "./operations/operation.js";
 import type { OpenReport, Reason } from "./registry.js";
 import { showShape, sizeOf } from "./shape.js";
 import type { ArrayOf, DType, Shape, Tensor } from "./tensor.js";
@@ -22,7 +22,12 @@ export interface Backend extends AsyncDisposable {
   readonly kernels: Kernels;
   readonly report: OpenReport;
   /** Copies `data` before returning unless `adopt`: then the caller leaves it alone until synchronize(). */
-  tensor<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array, options?: { adopt?: boolean }): Tensor<D>;
+  tensor<D extends DType>(
+    dtype: D,
+    shape: Shape,
+    data: ArrayOf[D] | Uint8Array,
+    options?: { adopt?: boolean },
+  ): Tensor<D>;
   zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D>;
   /** Which kernel would run these arguments; `composed` when core builds the operation from others on the same device. */
   explain<K extends OpName>(op: K, args: Ops[K]["in"]): Explanation | Reason;
@@ -46,7 +51,12 @@ export function createBackend(device: Device, report: OpenReport): Backend {
 }
 
 /** Uploads a tensor piece by piece, so that the host never holds all of it. The pieces are not written to by anyone. */
-export async function uploadTensor<D extends DType>(backend: Backend, dtype: D, shape: Shape, pieces: AsyncIterable<Uint8Array>): Promise<Tensor<D>> {
+export async function uploadTensor<D extends DType>(
+  backend: Backend,
+  dtype: D,
+  shape: Shape,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<Tensor<D>> {
   const { tensor, write } = (backend as DeviceBackend).reserve(dtype, shape);
   try {
     for await (const piece of pieces) write(piece);
@@ -62,6 +72,7 @@ class DeviceBackend implements Backend, TensorHost {
   readonly #log = new FaultLog();
   readonly #leaks = new FinalizationRegistry<Block>((block) => this.#leak(block));
   #closed: Error | undefined;
+  #closing: Promise<void> | undefined;
   #tensors = 0;
   #bytes = 0;
   #leaked = 0;
@@ -87,11 +98,18 @@ class DeviceBackend implements Backend, TensorHost {
     return this.device.limits;
   }
 
-  tensor<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array, options: { adopt?: boolean } = {}): Tensor<D> {
+  tensor<D extends DType>(
+    dtype: D,
+    shape: Shape,
+    data: ArrayOf[D] | Uint8Array,
+    options: { adopt?: boolean } = {},
+  ): Tensor<D> {
     const bytes = this.#checkedBytes(dtype, shape, data);
     const tensor = this.#allocate(dtype, shape, false);
-    this.device.write(tensor.block.storage, 0, bytes, options.adopt ?? false);
-    return tensor;
+    return orDispose([tensor], () => {
+      this.device.write(tensor.block.storage, 0, bytes, options.adopt ?? false);
+      return tensor;
+    });
   }
 
   zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
@@ -128,9 +146,8 @@ class DeviceBackend implements Backend, TensorHost {
   }
 
   async dispose(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = halfbyteError("BACKEND_CLOSED", `Backend "${this.name}" was disposed.`);
-    await this.device.close();
+    this.#closed ??= halfbyteError("BACKEND_CLOSED", `Backend "${this.name}" was disposed.`);
+    await this.#close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -168,7 +185,13 @@ class DeviceBackend implements Backend, TensorHost {
 
   async #lose(reason: Reason): Promise<void> {
     this.#closed ??= halfbyteError("DEVICE_LOST", reason.message, { remedy: reason.remedy });
-    await this.device.close().catch(() => undefined);
+    await this.#close().catch(() => undefined);
+  }
+
+  /** Once: a device that is being closed may report itself lost. */
+  #close(): Promise<void> {
+    this.#closing ??= this.device.close();
+    return this.#closing;
   }
 
   #allocate<D extends DType>(dtype: D, shape: Shape, zeroed: boolean): BackendTensor<D> {
@@ -183,12 +206,19 @@ class DeviceBackend implements Backend, TensorHost {
 
   #checkedBytes<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array): Uint8Array {
     const isRaw = data instanceof Uint8Array;
-    if (!isRaw && !(isDType(dtype) && isArrayOf(dtype, data))) throw halfbyteError("DTYPE_MISMATCH", `The data is not an array of ${String(dtype)}.`, { details: { expected: String(dtype) } });
+    if (!isRaw && !(isDType(dtype) && isArrayOf(dtype, data)))
+      throw halfbyteError("DTYPE_MISMATCH", `The data is not an array of ${String(dtype)}.`, {
+        details: { expected: String(dtype) },
+      });
     const expected = sizeOf(shape) * byteWidth(dtype);
     if (data.byteLength === expected) return bytesOf(data);
-    throw halfbyteError("SHAPE_MISMATCH", `${data.byteLength} bytes of data do not fill a ${dtype} tensor of shape ${showShape(shape)}, which takes ${expected}.`, {
-      details: { shape: [...shape], found: data.byteLength, expected },
-    });
+    throw halfbyteError(
+      "SHAPE_MISMATCH",
+      `${data.byteLength} bytes of data do not fill a ${dtype} tensor of shape ${showShape(shape)}, which takes ${expected}.`,
+      {
+        details: { shape: [...shape], found: data.byteLength, expected },
+      },
+    );
   }
 
   // ── Running operations ──
@@ -197,12 +227,15 @@ class DeviceBackend implements Backend, TensorHost {
       this.ensureOpen();
       const plan = operations[op].plan(args);
       this.#expectOwn(plan);
+      expectDistinct(op, plan);
       const choice = this.device.select(op, args);
       const compose = isLaunch(choice) ? undefined : this.#composition({ op, args } as CompositionStep, choice);
-      const out = this.#outputs(op, plan, into);
-      if (isLaunch(choice)) this.#attachFaults(plan, out, choice.run(args, out));
-      else compose!(out);
-      return out;
+      const { out, fresh } = this.#outputs(op, plan, into);
+      return orDispose(fresh, () => {
+        if (isLaunch(choice)) this.#attachFaults(plan, out, choice.run(args, out));
+        else compose!(out);
+        return out;
+      });
     };
   }
 
@@ -221,60 +254,138 @@ class DeviceBackend implements Backend, TensorHost {
     const steps = compose?.steps(args as never, (dtype, shape) => this.#phantom(dtype, shape)) ?? [];
     const parts = steps.map((step) => this.#explainStep(step));
     if (parts.length === 0 || parts.some(isReason)) return choice;
-    return { kernel: compose!.kernel, variant: parts.map((part) => (part as Explanation).variant).join("+"), composed: true };
+    return {
+      kernel: compose!.kernel,
+      variant: parts.map((part) => (part as Explanation).variant).join("+"),
+      composed: true,
+    };
   }
 
   /** A tensor that exists only as dtype and shape. */
   #phantom<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
-    return { dtype, shape, size: sizeOf(shape), byteLength: sizeOf(shape) * byteWidth(dtype), backend: this, disposed: false } as unknown as Tensor<D>;
+    return {
+      dtype,
+      shape,
+      size: sizeOf(shape),
+      byteLength: sizeOf(shape) * byteWidth(dtype),
+      backend: this,
+      disposed: false,
+    } as unknown as Tensor<D>;
   }
 
   #expectOwn<K extends OpName>({ inputs, inout = [] }: Plan<K>): void {
     for (const tensor of [...inputs, ...inout]) {
       if (tensor.backend !== this) throw foreign(tensor, this.name);
-      if (tensor.disposed) throw halfbyteError("TENSOR_DISPOSED", `A disposed tensor of shape ${showShape(tensor.shape)} was passed to a kernel.`);
+      if (tensor.disposed)
+        throw halfbyteError(
+          "TENSOR_DISPOSED",
+          `A disposed tensor of shape ${showShape(tensor.shape)} was passed to a kernel.`,
+        );
     }
   }
 
-  #outputs<K extends OpName>(op: K, plan: Plan<K>, into: Partial<Ops[K]["out"]>): Ops[K]["out"] {
+  /** The supplied outputs; `fresh` are those that were not supplied. */
+  #outputs<K extends OpName>(op: K, plan: Plan<K>, into: Partial<Ops[K]["out"]>) {
     const supplied = into as Readonly<Record<string, Tensor | undefined>>;
     const specs = Object.entries<{ dtype: DType; shape: Shape }>(plan.outputs);
-    for (const [name, { dtype, shape }] of specs) if (supplied[name]) this.#expectReusable(op, name, supplied[name], dtype, shape, plan);
-    return Object.fromEntries(specs.map(([name, { dtype, shape }]) => [name, supplied[name] ?? this.#allocate(dtype, shape, false)])) as Ops[K]["out"];
+    for (const [name, { dtype, shape }] of specs)
+      if (supplied[name]) this.#expectReusable(op, name, supplied[name], dtype, shape, plan);
+    const fresh: Tensor[] = [];
+    const allocate = (dtype: DType, shape: Shape) => fresh[fresh.push(this.#allocate(dtype, shape, false)) - 1];
+    const out = orDispose(fresh, () =>
+      specs.map(([name, { dtype, shape }]) => [name, supplied[name] ?? allocate(dtype, shape)]),
+    );
+    return { out: Object.fromEntries(out) as Ops[K]["out"], fresh };
   }
 
-  #expectReusable<K extends OpName>(op: K, name: string, tensor: Tensor, dtype: DType, shape: Shape, plan: Plan<K>): void {
+  #expectReusable<K extends OpName>(
+    op: K,
+    name: string,
+    tensor: Tensor,
+    dtype: DType,
+    shape: Shape,
+    plan: Plan<K>,
+  ): void {
+    expectTensor(name, tensor, dtypes);
     this.#expectOwn({ inputs: [tensor], outputs: plan.outputs });
-    const details = { tensor: name, found: `${tensor.dtype} ${showShape(tensor.shape)}`, expected: `${dtype} ${showShape(shape)}` };
-    if (!fits(tensor, dtype, shape)) throw halfbyteError("SHAPE_MISMATCH", `The supplied output ${name} of ${op} is ${details.found}, expected ${details.expected}.`, { details });
+    const details = {
+      tensor: name,
+      found: `${tensor.dtype} ${showShape(tensor.shape)}`,
+      expected: `${dtype} ${showShape(shape)}`,
+    };
+    if (!fits(tensor, dtype, shape))
+      throw halfbyteError(
+        "SHAPE_MISMATCH",
+        `The supplied output ${name} of ${op} is ${details.found}, expected ${details.expected}.`,
+        { details },
+      );
     const { block } = tensor as BackendTensor;
     const shared = [...plan.inputs, ...(plan.inout ?? [])].some((input) => (input as BackendTensor).block === block);
-    if (shared) throw halfbyteError("INVALID_ARGUMENT", `The supplied output ${name} of ${op} is also an argument; tensors are immutable.`, { details });
+    if (shared)
+      throw halfbyteError(
+        "INVALID_ARGUMENT",
+        `The supplied output ${name} of ${op} is also an argument; tensors are immutable.`,
+        { details },
+      );
   }
 
   /** Outputs carry the faults of what they derive from, and the operation's own. */
-  #attachFaults<K extends OpName>({ inputs, inout = [] }: Plan<K>, out: Ops[K]["out"], check: void | (() => Promise<void>)): void {
+  #attachFaults<K extends OpName>(
+    { inputs, inout = [] }: Plan<K>,
+    out: Ops[K]["out"],
+    check: void | (() => Promise<void>),
+  ): void {
     const own = check ? new Fault(check) : undefined;
     if (own) this.#log.add(own);
     const written = [...Object.values<Tensor>(out), ...inout].map((tensor) => (tensor as BackendTensor).block);
-    const inherited = new Set([...inputs, ...inout].flatMap((tensor) => openFaults((tensor as BackendTensor).block.faults)));
+    const inherited = new Set(
+      [...inputs, ...inout].flatMap((tensor) => openFaults((tensor as BackendTensor).block.faults)),
+    );
     for (const block of written) block.faults = own ? [...inherited, own] : [...inherited];
   }
+}
+
+/** Runs `body`; when it throws, nothing of what was allocated for it stays behind. */
+function orDispose<T>(tensors: readonly Tensor[], body: () => T): T {
+  try {
+    return body();
+  } catch (thrown) {
+    for (const tensor of tensors) tensor.dispose();
+    throw thrown;
+  }
+}
+
+/** An argument that is written to shares its storage with no other argument: the result would depend on the device. */
+function expectDistinct<K extends OpName>(op: K, { inputs, inout = [] }: Plan<K>): void {
+  const blocks = [...inout, ...inputs].map((tensor) => (tensor as BackendTensor).block);
+  if (inout.every((_, i) => blocks.indexOf(blocks[i]!, i + 1) < 0)) return;
+  throw halfbyteError("INVALID_ARGUMENT", `${op} writes to an argument that is passed twice.`);
 }
 
 const isReason = (value: Explanation | Reason): value is Reason => !("variant" in value);
 
 function unsupported(backend: string, op: OpName, { message, remedy }: Reason): Error {
-  return halfbyteError("UNSUPPORTED_KERNEL", `Backend "${backend}" cannot run ${op}: ${message}`, { remedy, details: { found: op } });
+  return halfbyteError("UNSUPPORTED_KERNEL", `Backend "${backend}" cannot run ${op}: ${message}`, {
+    remedy,
+    details: { found: op },
+  });
 }
 
 function foreign(tensor: Tensor, name: string): Error {
   const found = tensor.backend.name;
-  return halfbyteError("WRONG_BACKEND", `A tensor of shape ${showShape(tensor.shape)} lives on backend "${found}", not on this "${name}".`, { details: { found, expected: name } });
+  return halfbyteError(
+    "WRONG_BACKEND",
+    `A tensor of shape ${showShape(tensor.shape)} lives on backend "${found}", not on this "${name}".`,
+    { details: { found, expected: name } },
+  );
 }
 
 function tooLarge(shape: Shape, found: number, limit: number): Error {
-  return halfbyteError("OUT_OF_MEMORY", `A tensor of shape ${showShape(shape)} takes ${found} bytes; this device allows ${limit} for one tensor.`, {
-    details: { shape: [...shape], found, expected: limit },
-  });
+  return halfbyteError(
+    "OUT_OF_MEMORY",
+    `A tensor of shape ${showShape(shape)} takes ${found} bytes; this device allows ${limit} for one tensor.`,
+    {
+      details: { shape: [...shape], found, expected: limit },
+    },
+  );
 }

@@ -29,7 +29,8 @@ export function newArray<D extends DType>(dtype: D, length: number): ArrayOf[D] 
 export const isArrayOf = (dtype: DType, data: unknown): boolean => data instanceof arrays[dtype];
 
 /** The raw bytes of any array, without a copy. */
-export const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+export const bytesOf = (data: ArrayBufferView): Uint8Array =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** Little-endian bytes seen as an array of `dtype`; copies only when the bytes are not aligned. */
 export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): ArrayOf[D] {
@@ -68,4 +69,5 @@ export function fromFloat32<D extends Float>(dtype: D, values: Float32Array): Ar
 }
 
 /** 2^-24, 2^-11, 2^-8: half the distance from 1 to the next number of the dtype. */
-export const unitRoundoff = (dtype: Float): number => ({ float32: 2 ** -24, float16: 2 ** -11, bfloat16: 2 ** -8 })[dtype];
+export const unitRoundoff = (dtype: Float): number =>
+  ({ float32: 2 ** -24, float16: 2 ** -11, bfloat16: 2 ** -8 })[dtype];

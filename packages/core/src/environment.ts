@@ -11,4 +11,5 @@ const hostProcess = (): HostProcess | undefined => (globalThis as { process?: Ho
 export const environment = (name: string): string | undefined => hostProcess()?.env?.[name] || undefined;
 
 /** A built-in module of Node, where there is one (Node >= 20.16, Deno, Bun). */
-export const builtinModule = <T>(name: string): T | undefined => hostProcess()?.getBuiltinModule?.(name) as T | undefined;
+export const builtinModule = <T>(name: string): T | undefined =>
+  hostProcess()?.getBuiltinModule?.(name) as T | undefined;

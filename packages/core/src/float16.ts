@@ -68,7 +68,7 @@ export function float32ToBfloat16(values: Float32Array, count: number, out: Uint
   const bits = bitsOf(values);
   for (let i = 0; i < count; i++) {
     const word = bits[i]!;
-    const isNaN = (word & 0x7fffffff) > 0x7f800000;
-    out[offset + i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+    const notANumber = (word & 0x7fffffff) > 0x7f800000;
+    out[offset + i] = notANumber ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
 }

@@ -1,35 +1,111 @@
 /** The public names of @halfbyte/core, nothing else. */
 export { type Backend, createBackend, type Explanation } from "./backend.js";
+export { compareCheckpoints, logicalNames, type TensorComparison } from "./checkpoint/compare-checkpoints.js";
+export {
+  type DequantizeCheckpointOptions,
+  type DequantizeReport,
+  dequantizeCheckpoint,
+} from "./checkpoint/dequantize-checkpoint.js";
+export { type HostScales, type HostWeight, storedBitsPerWeight, weightDecoder } from "./checkpoint/host-weight.js";
+export {
+  type Checkpoint,
+  type CheckpointEntry,
+  type OpenCheckpointOptions,
+  openCheckpoint,
+} from "./checkpoint/open-checkpoint.js";
+export {
+  type QuantizationConfig,
+  type QuantStorage,
+  quantizationConfigJson,
+} from "./checkpoint/quantization-config.js";
+export {
+  type PlannedTensor,
+  planQuantization,
+  type QuantizationPlan,
+  type QuantizeCheckpointOptions,
+} from "./checkpoint/quantization-plan.js";
+export {
+  type CheckpointProgress,
+  type CheckpointReport,
+  type QuantizeRunOptions,
+  quantizeCheckpoint,
+  type TensorReport,
+} from "./checkpoint/quantize-checkpoint.js";
+export {
+  layoutSafetensors,
+  openSafetensors,
+  type ReadOptions,
+  type SafetensorsFile,
+  type SafetensorsLayout,
+  type StoredDType,
+  type TensorEntry,
+  writeSafetensors,
+} from "./checkpoint/safetensors.js";
+export {
+  defaultSkipModules,
+  selectWeights,
+  type WeightCandidate,
+  type WeightDecision,
+  type WeightSelection,
+} from "./checkpoint/select-weights.js";
+export { closeShards } from "./checkpoint/shards.js";
+export { directorySink, type MemorySink, memorySink, type Sink, type SinkFile } from "./checkpoint/sink.js";
+export {
+  blobSource,
+  bytesSource,
+  type HttpOptions,
+  httpRepository,
+  httpSource,
+  memoryRepository,
+  type Repository,
+  type Source as ByteSource,
+} from "./checkpoint/source.js";
+export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/strict-json.js";
+export { ErrorMeter, type WeightError } from "./checkpoint/weight-error.js";
 export type { Device, Launch, Storage } from "./device.js";
 export { fromFloat32, toFloat32 } from "./dtype.js";
-export { type ErrorCode, errorCatalogue, halfbyteError, type HalfbyteError, isHalfbyteError, messageOf } from "./errors.js";
-export { thresholdsOf, type Thresholds } from "./formats/codebook.js";
+export {
+  type ErrorCode,
+  errorCatalogue,
+  type HalfbyteError,
+  halfbyteError,
+  isHalfbyteError,
+  messageOf,
+} from "./errors.js";
+export { type Thresholds, thresholdsOf } from "./formats/codebook.js";
 export { bitsPerWeight, type Format, type SignMagnitudeThresholds, tableFormat } from "./formats/format.js";
 export { formatNames, getFormat, registerFormat } from "./formats/index.js";
 export { createDynamicMap, createFp8Map, createLinearMap, createNormalMap } from "./formats/maps.js";
 export { packCodes, unpackCodes } from "./formats/packing.js";
-export { type Accuracy, type Kernels, type NonFinite, type OpName, opNames, type Ops, type Optimizer, type Profile, type Step } from "./kernels.js";
+export {
+  type Accuracy,
+  type Kernels,
+  type NonFinite,
+  type OpName,
+  type Ops,
+  type Optimizer,
+  opNames,
+  type Profile,
+  type Step,
+} from "./kernels.js";
 export { ademamixSchedule } from "./optimizer-schedule.js";
-export { dequantize, nestedScales, quantize, type QuantizeOptions } from "./quantize.js";
+export { dequantize, nestedScales, type QuantizeOptions, quantize } from "./quantize.js";
 export { createQuantizedTensor, type QuantizedParts, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 export { createRandom, type Random } from "./random.js";
-export { reference } from "./reference/provider.js";
 export { referenceBackend } from "./reference/backend.js";
-export { type BackendProvider, type Candidate, type Detection, openBackend, type OpenOptions, type OpenReport, type Reason, registerBackend, registeredBackends, type Source } from "./registry.js";
+export { reference } from "./reference/provider.js";
+export {
+  type BackendProvider,
+  type Candidate,
+  type Detection,
+  type OpenOptions,
+  type OpenReport,
+  openBackend,
+  type Reason,
+  registerBackend,
+  registeredBackends,
+  type Source,
+} from "./registry.js";
 export { storageOf } from "./storage.js";
 export type { ArrayOf, DType, Float, Shape, Tensor } from "./tensor.js";
 export { version } from "./version.js";
-export { type Checkpoint, type CheckpointEntry, openCheckpoint, type OpenCheckpointOptions } from "./checkpoint/open-checkpoint.js";
-export { compareCheckpoints, logicalNames, type TensorComparison } from "./checkpoint/compare-checkpoints.js";
-export { dequantizeCheckpoint, type DequantizeCheckpointOptions, type DequantizeReport } from "./checkpoint/dequantize-checkpoint.js";
-export { type CheckpointProgress, type CheckpointReport, quantizeCheckpoint, type QuantizeRunOptions, type TensorReport } from "./checkpoint/quantize-checkpoint.js";
-export { planQuantization, type PlannedTensor, type QuantizationPlan, type QuantizeCheckpointOptions } from "./checkpoint/quantization-plan.js";
-export { type QuantizationConfig, quantizationConfigJson, type QuantStorage } from "./checkpoint/quantization-config.js";
-export { defaultSkipModules, selectWeights, type WeightCandidate, type WeightDecision, type WeightSelection } from "./checkpoint/select-weights.js";
-export { closeShards } from "./checkpoint/shards.js";
-export { type HostScales, type HostWeight, storedBitsPerWeight, weightDecoder } from "./checkpoint/host-weight.js";
-export { ErrorMeter, type WeightError } from "./checkpoint/weight-error.js";
-export { directorySink, type MemorySink, memorySink, type Sink, type SinkFile } from "./checkpoint/sink.js";
-export { layoutSafetensors, openSafetensors, type ReadOptions, type SafetensorsFile, type SafetensorsLayout, type StoredDType, type TensorEntry, writeSafetensors } from "./checkpoint/safetensors.js";
-export { blobSource, bytesSource, type HttpOptions, httpRepository, httpSource, memoryRepository, type Repository, type Source as ByteSource } from "./checkpoint/source.js";
-export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/strict-json.js";

@@ -39,24 +39,61 @@ interface Op<In, Out> {
 }
 /** Output shapes follow from input shapes alone: no operation waits for data. `code` has 16 or 256 entries. */
 export interface Ops {
-  quantize4bit: Op<{ x: F; format: string; blockSize: number; profile?: Profile; nonFinite?: NonFinite }, { codes: U8; absmax: F32 }>;
+  quantize4bit: Op<
+    { x: F; format: string; blockSize: number; profile?: Profile; nonFinite?: NonFinite },
+    { codes: U8; absmax: F32 }
+  >;
   dequantize4bit: Op<{ weight: QuantizedTensor; dtype: Float }, { out: F }>;
-  quantizeBlockwise: Op<{ x: F; code: F32; blockSize: number; profile?: Profile; nonFinite?: NonFinite }, { codes: U8; absmax: F32 }>;
-  dequantizeBlockwise: Op<{ codes: U8; absmax: F32; code: F32; blockSize: number; offset?: number; dtype: Float }, { out: F }>;
+  quantizeBlockwise: Op<
+    { x: F; code: F32; blockSize: number; profile?: Profile; nonFinite?: NonFinite },
+    { codes: U8; absmax: F32 }
+  >;
+  dequantizeBlockwise: Op<
+    { codes: U8; absmax: F32; code: F32; blockSize: number; offset?: number; dtype: Float },
+    { out: F }
+  >;
   /** [..,K]·[N,K]ᵀ; transpose: [..,N]·[N,K]. */
   gemm4bit: Op<{ x: F; weight: QuantizedTensor; bias?: F; transpose?: boolean; accuracy?: Accuracy }, { out: F }>;
   gemm: Op<{ x: F; weight: F; bias?: F; transpose?: boolean }, { out: F }>;
   /** `outlierColumns` is a mask [K]. */
-  int8VectorwiseQuant: Op<{ x: F; threshold: number; nonFinite?: NonFinite }, { q: I8; rowStats: F32; outlierColumns: U8 }>;
+  int8VectorwiseQuant: Op<
+    { x: F; threshold: number; nonFinite?: NonFinite },
+    { q: I8; rowStats: F32; outlierColumns: U8 }
+  >;
   int8VectorwiseDequant: Op<{ q: I8; rowStats: F32 }, { out: F32 }>;
   int8LinearMatmul: Op<{ a: I8; b: I8 }, { out: I32 }>;
   int8MmDequant: Op<{ a: I32; rowStats: F32; colStats: F32; bias?: F; dtype: Float; profile?: Profile }, { out: F }>;
-  int8ScaledMm: Op<{ a: I8; b: I8; rowStats: F32; colStats: F32; bias?: F; dtype: Float; profile?: Profile }, { out: F }>;
-  int8MixedScaledMm: Op<{ x: F; a: I8; b: I8; rowStats: F32; colStats: F32; outlierColumns: U8; bias?: F; profile?: Profile }, { out: F }>;
+  int8ScaledMm: Op<
+    { a: I8; b: I8; rowStats: F32; colStats: F32; bias?: F; dtype: Float; profile?: Profile },
+    { out: F }
+  >;
+  int8MixedScaledMm: Op<
+    { x: F; a: I8; b: I8; rowStats: F32; colStats: F32; outlierColumns: U8; bias?: F; profile?: Profile },
+    { out: F }
+  >;
   /** inout: param, state1, state2. */
-  optimizerUpdate32bit: Op<{ optimizer: Optimizer; param: F; grad: F; state1: F32; state2?: F32; step: Step; profile?: Profile }, { updateNorm: F32 }>;
+  optimizerUpdate32bit: Op<
+    { optimizer: Optimizer; param: F; grad: F; state1: F32; state2?: F32; step: Step; profile?: Profile },
+    { updateNorm: F32 }
+  >;
   /** inout: param, states, absmax. */
-  optimizerUpdate8bitBlockwise: Op<{ optimizer: Optimizer; param: F; grad: F; state1: U8; state2?: U8; code1: F32; code2?: F32; absmax1: F32; absmax2?: F32; blockSize: number; step: Step; profile?: Profile }, Record<never, never>>;
+  optimizerUpdate8bitBlockwise: Op<
+    {
+      optimizer: Optimizer;
+      param: F;
+      grad: F;
+      state1: U8;
+      state2?: U8;
+      code1: F32;
+      code2?: F32;
+      absmax1: F32;
+      absmax2?: F32;
+      blockSize: number;
+      step: Step;
+      profile?: Profile;
+    },
+    Record<never, never>
+  >;
 }
 export type OpName = keyof Ops;
 /** Validates now, enqueues now, returns now. `into` supplies outputs to reuse. */

@@ -1,3 +1,4 @@
 /** What needs a file system: sources and sinks on disk. */
-export { fileRepository, fileSource, folderRepository } from "./checkpoint/node-source.js";
+
 export { type DiskSinkOptions, folderSink, singleFileSink } from "./checkpoint/node-sink.js";
+export { fileRepository, fileSource, folderRepository } from "./checkpoint/node-source.js";

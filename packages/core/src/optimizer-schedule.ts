@@ -13,7 +13,10 @@ export interface AdemamixScheduleOptions {
 }
 
 /** alpha and beta3 of AdEMAMix at a step (arXiv 2409.03137, appendix; bitsandbytes optim/ademamix.py). */
-export function ademamixSchedule({ step, alpha, beta1, beta3, tAlpha, tBeta3 }: AdemamixScheduleOptions): { alpha: number; beta3: number } {
+export function ademamixSchedule({ step, alpha, beta1, beta3, tAlpha, tBeta3 }: AdemamixScheduleOptions): {
+  alpha: number;
+  beta3: number;
+} {
   return {
     alpha: tAlpha ? Math.min((step * alpha) / tAlpha, alpha) : alpha,
     beta3: tBeta3 ? scheduledBeta3(step / tBeta3, Math.log(beta1), Math.log(beta3), beta3) : beta3,

@@ -6,8 +6,8 @@ import { getFormat } from "./formats/index.js";
 import { int8Blockwise } from "./formats/int8-blockwise.js";
 import type { NonFinite, Profile } from "./kernels.js";
 import { logOnce } from "./logger.js";
-import { blockFormat, withBlockScales } from "./operations/quantize.js";
 import { expectRank } from "./operations/operation.js";
+import { blockFormat, withBlockScales } from "./operations/quantize.js";
 import { createQuantizedTensor, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 import { referenceBackend } from "./reference/backend.js";
 import type { Float, Tensor } from "./tensor.js";
@@ -32,19 +32,33 @@ export async function quantize(x: Tensor<Float>, options: QuantizeOptions): Prom
   const blockSize = options.blockSize ?? format.defaultBlockSize;
   blockFormat(format.name, format.bits, blockSize);
   const { codes, absmax } = quantizeBlocks(x, blockSize, options);
-  const flat: QuantizedTensor = createQuantizedTensor({ format: format.name, shape: x.shape, dtype: x.dtype, blockSize, codes, scales: { kind: "block", absmax } });
+  const flat: QuantizedTensor = createQuantizedTensor({
+    format: format.name,
+    shape: x.shape,
+    dtype: x.dtype,
+    blockSize,
+    codes,
+    scales: { kind: "block", absmax },
+  });
   return options.nested ? nestScales(flat, options) : flat;
 }
 
 /** Profile `cpu` copies a table lookup of one upstream kernel; only the reference kernels have it. */
 async function quantizeOnReference(x: Tensor<Float>, options: QuantizeOptions): Promise<QuantizedTensor> {
-  logOnce("info", `profile "cpu" exists in the reference kernels only; quantizing there instead of on "${x.backend.name}".`);
+  logOnce(
+    "info",
+    `profile "cpu" exists in the reference kernels only; quantizing there instead of on "${x.backend.name}".`,
+  );
   using host = await x.to(referenceBackend());
   using quantized = await quantize(host, options);
   return await quantized.to(x.backend);
 }
 
-function quantizeBlocks(x: Tensor<Float>, blockSize: number, { format, profile = "reference", nonFinite = "error" }: QuantizeOptions) {
+function quantizeBlocks(
+  x: Tensor<Float>,
+  blockSize: number,
+  { format, profile = "reference", nonFinite = "error" }: QuantizeOptions,
+) {
   const { kernels } = x.backend;
   const { bits, code } = getFormat(format);
   if (bits === 4) return kernels.quantize4bit({ x, format, blockSize, profile, nonFinite });
@@ -57,14 +71,25 @@ function quantizeRows(x: Tensor<Float>, { format, nonFinite = "error" }: Quantiz
   expectRank("x", x.shape, 2, 2);
   const { q, rowStats, outlierColumns } = x.backend.kernels.int8VectorwiseQuant({ x, threshold: 0, nonFinite });
   outlierColumns.dispose();
-  return createQuantizedTensor({ format, shape: x.shape, dtype: x.dtype, blockSize: 0, codes: q, scales: { kind: "row", absmax: rowStats } });
+  return createQuantizedTensor({
+    format,
+    shape: x.shape,
+    dtype: x.dtype,
+    blockSize: 0,
+    codes: q,
+    scales: { kind: "row", absmax: rowStats },
+  });
 }
 
 /** Replaces f32 block scales by 8-bit codes of (absmax − mean); takes ownership of `flat`. */
 async function nestScales(flat: QuantizedTensor, options: QuantizeOptions): Promise<QuantizedTensor> {
   using absmax = flat.scales.absmax as Tensor<"float32">;
   try {
-    const scales = await nestedScales(await absmax.read(options.signal ? { signal: options.signal } : {}), flat.backend, options.profile ?? "reference");
+    const scales = await nestedScales(
+      await absmax.read(options.signal ? { signal: options.signal } : {}),
+      flat.backend,
+      options.profile ?? "reference",
+    );
     return createQuantizedTensor({ ...flat, scales });
   } catch (thrown) {
     flat.dispose();
@@ -80,11 +105,26 @@ export function meanAbsmax(absmax: Float32Array): number {
 }
 
 /** Nested statistics of bitsandbytes: offset, then blockwise 8-bit with the signed dynamic map and block 256. */
-export async function nestedScales(absmax: Float32Array, backend: Backend, profile: Profile, offset: number = meanAbsmax(absmax)): Promise<Scales & { kind: "nested" }> {
+export async function nestedScales(
+  absmax: Float32Array,
+  backend: Backend,
+  profile: Profile,
+  offset: number = meanAbsmax(absmax),
+): Promise<Scales & { kind: "nested" }> {
   const host = referenceBackend();
-  using centred = host.tensor("float32", [absmax.length], absmax.map((value) => value - offset));
+  using centred = host.tensor(
+    "float32",
+    [absmax.length],
+    absmax.map((value) => value - offset),
+  );
   using code = host.tensor("float32", [256], int8Blockwise.code);
-  const { codes, absmax: outer } = host.kernels.quantizeBlockwise({ x: centred, code, blockSize: nestedBlockSize, profile, nonFinite: "propagate" });
+  const { codes, absmax: outer } = host.kernels.quantizeBlockwise({
+    x: centred,
+    code,
+    blockSize: nestedBlockSize,
+    profile,
+    nonFinite: "propagate",
+  });
   const [inner, nestedAbsmax, nestedCode] = await Promise.all([codes.to(backend), outer.to(backend), code.to(backend)]);
   codes.dispose();
   outer.dispose();
@@ -107,7 +147,13 @@ export function dequantize(weight: QuantizedTensor, { dtype = weight.dtype }: { 
 function dequantizeBlocks(weight: QuantizedTensor, dtype: Float): Tensor<Float> {
   const code = weight.code ?? weight.backend.tensor("float32", [256], getFormat(weight.format).code);
   const { codes, scales, blockSize } = weight;
-  const { out } = weight.backend.kernels.dequantizeBlockwise({ codes: codes as Tensor<"uint8">, absmax: scales.absmax as Tensor<"float32">, code, blockSize, dtype });
+  const { out } = weight.backend.kernels.dequantizeBlockwise({
+    codes: codes as Tensor<"uint8">,
+    absmax: scales.absmax as Tensor<"float32">,
+    code,
+    blockSize,
+    dtype,
+  });
   if (!weight.code) code.dispose();
   using flat = out;
   return flat.reshape(weight.shape);
@@ -115,7 +161,11 @@ function dequantizeBlocks(weight: QuantizedTensor, dtype: Float): Tensor<Float> 
 
 /** LLM.int8() rows decode to f32, as upstream; other dtypes are not rounded behind the caller's back. */
 function dequantizeRows(weight: QuantizedTensor, dtype: Float): Tensor<Float> {
-  if (dtype !== "float32") throw halfbyteError("DTYPE_MISMATCH", `${weight.format} decodes to float32 only.`, { remedy: 'Pass { dtype: "float32" } and round the result where you need it.', details: { found: dtype, expected: "float32" } });
+  if (dtype !== "float32")
+    throw halfbyteError("DTYPE_MISMATCH", `${weight.format} decodes to float32 only.`, {
+      remedy: 'Pass { dtype: "float32" } and round the result where you need it.',
+      details: { found: dtype, expected: "float32" },
+    });
   const { codes, scales } = weight;
   using flat = (codes as Tensor<"int8">).reshape(weight.shape);
   return weight.backend.kernels.int8VectorwiseDequant({ q: flat, rowStats: scales.absmax as Tensor<"float32"> }).out;

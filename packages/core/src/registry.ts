@@ -56,7 +56,10 @@ export interface BackendProvider<Options extends object = object> {
 }
 export interface OpenReport {
   readonly chosen: string;
-  readonly skipped: readonly ({ readonly provider: string; readonly stage: "detect" | "open" | "self-test" } & Reason)[];
+  readonly skipped: readonly ({
+    readonly provider: string;
+    readonly stage: "detect" | "open" | "self-test";
+  } & Reason)[];
   readonly selfTest: { readonly cases: number; readonly ms: number; readonly cached: boolean };
 }
 export interface OpenOptions {
@@ -85,7 +88,8 @@ export function registerBackend(provider: BackendProvider): void {
 
 /** Registered providers in the default order: cuda, webgpu, cpu, then others as registered. */
 export function registeredBackends(): readonly BackendProvider[] {
-  const rank = ({ name }: BackendProvider) => (defaultOrder.includes(name) ? defaultOrder.indexOf(name) : defaultOrder.length);
+  const rank = ({ name }: BackendProvider) =>
+    defaultOrder.includes(name) ? defaultOrder.indexOf(name) : defaultOrder.length;
   return [...registeredProviders().values()].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -93,12 +97,17 @@ export function registeredBackends(): readonly BackendProvider[] {
  * First provider that is available, opens and passes its self-test; `reference` stands last. Order: `order`, else
  * HALFBYTE_BACKEND, else as given (registered ones: cuda, webgpu, cpu). Throws BACKEND_UNAVAILABLE when none opens.
  */
-export async function openBackend(providers: readonly BackendProvider[] = registeredBackends(), options: OpenOptions = {}): Promise<Backend> {
+export async function openBackend(
+  providers: readonly BackendProvider[] = registeredBackends(),
+  options: OpenOptions = {},
+): Promise<Backend> {
   const order = options.order ?? orderFromEnvironment();
   const skipped: Skipped[] = [];
   for (const { name, provider } of candidatesOf(providers, order)) {
     throwIfAborted(options.signal, "Opening a backend");
-    const opened = provider ? await tryProvider(provider, options, order?.includes(name) ?? false) : unknownBackend(name);
+    const opened = provider
+      ? await tryProvider(provider, options, order?.includes(name) ?? false)
+      : unknownBackend(name);
     if ("stage" in opened) skipped.push(opened);
     else return announce(createBackend(opened.device, { chosen: provider!.name, skipped, selfTest: opened.selfTest }));
   }
@@ -155,7 +164,11 @@ async function detectWithin(provider: BackendProvider, signal: AbortSignal | und
 
 /** Why a detected provider is not opened; software adapters only on request, they are slower than the CPU. */
 function refusalOf(detection: Detection, softwareAllowed: boolean): Reason | undefined {
-  if (!detection.available) return detection.reason ?? reasonOf(halfbyteError("NOT_AVAILABLE", `${detection.provider} is not available and gives no reason.`));
+  if (!detection.available)
+    return (
+      detection.reason ??
+      reasonOf(halfbyteError("NOT_AVAILABLE", `${detection.provider} is not available and gives no reason.`))
+    );
   const devices = detection.devices;
   if (softwareAllowed || devices.length === 0 || devices.some(({ software }) => !software)) return undefined;
   return reasonOf(halfbyteError("SOFTWARE_ADAPTER", `${devices[0]!.name} renders in software.`));
@@ -179,14 +192,20 @@ async function testDevice(provider: BackendProvider, device: Device, detection: 
   }
 }
 
-function skip(provider: string, stage: Skipped["stage"], thrown: unknown, code: "DETECT_FAILED" | "OPEN_FAILED" | "SELF_TEST_FAILED" | "UNKNOWN_BACKEND" = "UNKNOWN_BACKEND"): Skipped {
+function skip(
+  provider: string,
+  stage: Skipped["stage"],
+  thrown: unknown,
+  code: "DETECT_FAILED" | "OPEN_FAILED" | "SELF_TEST_FAILED" | "UNKNOWN_BACKEND" = "UNKNOWN_BACKEND",
+): Skipped {
   const error = isHalfbyteError(thrown) ? thrown : halfbyteError(code, messageOf(thrown), { cause: thrown });
   return { provider, stage, ...reasonOf(error) };
 }
 
 const reasonOf = ({ code, message, remedy }: Reason): Reason => ({ code, message, remedy });
 
-const sayReason = ({ provider, stage, code, message, remedy }: Skipped): string => `  ${provider} (${stage}, ${code}): ${message} ${remedy}`;
+const sayReason = ({ provider, stage, code, message, remedy }: Skipped): string =>
+  `  ${provider} (${stage}, ${code}): ${message} ${remedy}`;
 
 /** A fallback is never silent: one warning names what was chosen and every reason. */
 function announce(backend: Backend): Backend {

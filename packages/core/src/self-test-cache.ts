@@ -26,12 +26,16 @@ interface Files {
 
 function fileHome(): Home | undefined {
   const files = builtinModule<Files>("node:fs");
-  const base = environment("XDG_CACHE_HOME") ?? environment("LOCALAPPDATA") ?? (environment("HOME") && `${environment("HOME")}/.cache`);
+  const base =
+    environment("XDG_CACHE_HOME") ??
+    environment("LOCALAPPDATA") ??
+    (environment("HOME") && `${environment("HOME")}/.cache`);
   if (!files || !base) return undefined;
   const path = `${base}/halfbyte/self-test.json`;
   const owner = (globalThis as { process?: { getuid?(): number; pid?: number } }).process;
   return {
-    load: () => (owner?.getuid && files.statSync(path).uid !== owner.getuid() ? null : files.readFileSync(path, "utf8")),
+    load: () =>
+      owner?.getuid && files.statSync(path).uid !== owner.getuid() ? null : files.readFileSync(path, "utf8"),
     save: (text) => {
       files.mkdirSync(`${base}/halfbyte`, { recursive: true, mode: 0o700 });
       files.writeFileSync(`${path}.${owner?.pid}`, text, { mode: 0o600 });
@@ -41,8 +45,17 @@ function fileHome(): Home | undefined {
 }
 
 function browserHome(): Home | undefined {
-  const storage = (globalThis as { localStorage?: Storage }).localStorage;
+  const storage = permittedStorage();
   return storage && { load: () => storage.getItem(storageName), save: (text) => storage.setItem(storageName, text) };
+}
+
+/** Looking at it throws in frames that may not store anything. */
+function permittedStorage(): Storage | undefined {
+  try {
+    return (globalThis as { localStorage?: Storage }).localStorage;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Storage {
@@ -51,7 +64,8 @@ interface Storage {
 }
 
 const keyOf = (device: Device, { versions, devices }: Detection): string | undefined =>
-  versions["build"] && JSON.stringify([version, device.name, device.tier, versions, devices.map(({ id, name }) => [id, name])]);
+  versions["build"] &&
+  JSON.stringify([version, device.name, device.tier, versions, devices.map(({ id, name }) => [id, name])]);
 
 function passes(home: Home): string[] {
   try {

@@ -8,9 +8,14 @@ export const storageKey = Symbol.for("halfbyte.storage");
 /** The storage a device allocated for this tensor. Throws TENSOR_DISPOSED. */
 export function storageOf(tensor: Tensor): Storage {
   const storage = (tensor as { [storageKey]?: Storage })[storageKey];
-  if (storage === undefined) throw halfbyteError("TENSOR_DISPOSED", "A disposed tensor, or something that is not a tensor, was passed to a kernel.");
+  if (storage === undefined)
+    throw halfbyteError(
+      "TENSOR_DISPOSED",
+      "A disposed tensor, or something that is not a tensor, was passed to a kernel.",
+    );
   return storage;
 }
 
 /** Whether `value` is a tensor of any build of halfbyte. */
-export const isTensor = (value: unknown): value is Tensor => typeof value === "object" && value !== null && storageKey in value;
+export const isTensor = (value: unknown): value is Tensor =>
+  typeof value === "object" && value !== null && storageKey in value;

@@ -40,7 +40,10 @@ async function dequantize(input: string, flags: Flags, signal: AbortSignal): Pro
     const sink = await (asFile ? singleFileSink : folderSink)(to, { force: flags.force ?? false });
     const view = progressView("decoding", flags.json ?? false);
     const options = { backend, signal, ...(flags.dtype && { dtype: flags.dtype }) };
-    const report = await dequantizeCheckpoint(repository, sink, { ...options, onProgress: (state) => view.update(state) });
+    const report = await dequantizeCheckpoint(repository, sink, {
+      ...options,
+      onProgress: (state) => view.update(state),
+    });
     view.stop(`wrote ${flags.output}`);
     if (flags.json) printJson({ input, output: flags.output, backend: backend.name, tier: backend.tier, ...report });
     else printLine(`${report.weights.length} weights decoded: ${bytes(report.bytesOut)}`);

@@ -12,7 +12,13 @@ interface InspectedTensor {
   readonly bytes: number;
   /** Stored dtype, or the format of a quantized weight. */
   readonly type: string;
-  readonly quantization?: { readonly blockSize: number; readonly nested: boolean; readonly dtype: string; readonly storage: string; readonly bitsPerWeight: number };
+  readonly quantization?: {
+    readonly blockSize: number;
+    readonly nested: boolean;
+    readonly dtype: string;
+    readonly storage: string;
+    readonly bitsPerWeight: number;
+  };
 }
 
 export function inspectCommand(): Command {
@@ -21,7 +27,9 @@ export function inspectCommand(): Command {
     .argument("<input>", "a folder, a .safetensors file, or an http(s) URL")
     .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  halfbyte inspect ./model-nf4\n")
-    .action((input: string, { json }: { json?: boolean }) => withCheckpoint(input, (checkpoint) => inspect(input, checkpoint, json ?? false)));
+    .action((input: string, { json }: { json?: boolean }) =>
+      withCheckpoint(input, (checkpoint) => inspect(input, checkpoint, json ?? false)),
+    );
 }
 
 async function inspect(input: string, checkpoint: Checkpoint, json: boolean): Promise<void> {
@@ -30,7 +38,13 @@ async function inspect(input: string, checkpoint: Checkpoint, json: boolean): Pr
   const total = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const quantization = checkpoint.config?.["quantization_config"] ?? null;
   if (json) return printJson({ input, tensors, bytes: total, quantizationConfig: quantization });
-  const rows = tensors.map((tensor) => [tensor.name, tensor.type, tensor.shape.join("×"), describe(tensor), bytes(tensor.bytes)]);
+  const rows = tensors.map((tensor) => [
+    tensor.name,
+    tensor.type,
+    tensor.shape.join("×"),
+    describe(tensor),
+    bytes(tensor.bytes),
+  ]);
   printTable(["tensor", "type", "shape", "quantization", "size"], rows, [4]);
   const quantized = tensors.filter((tensor) => tensor.quantization).length;
   printLine(`${tensors.length} tensors, ${quantized} of them quantized: ${bytes(total)}`);
@@ -40,13 +54,30 @@ async function inspectTensor(checkpoint: Checkpoint, name: string): Promise<Insp
   const { file, shape, dtype, byteLength } = checkpoint.entry(name);
   if (!checkpoint.quantizedNames().includes(name)) return { name, file, shape, type: dtype, bytes: byteLength };
   const host = await checkpoint.hostWeight(name);
-  const quantization = { blockSize: host.blockSize, nested: host.scales.kind === "nested", dtype: host.dtype, storage: dtype, bitsPerWeight: storedBitsPerWeight(host) };
-  const side = host.scales.kind === "nested" ? host.scales.nestedAbsmax.byteLength + host.scales.nestedCode.byteLength : 0;
-  return { name, file, shape: host.shape, type: host.format, bytes: byteLength + host.scales.absmax.byteLength + side, quantization };
+  const quantization = {
+    blockSize: host.blockSize,
+    nested: host.scales.kind === "nested",
+    dtype: host.dtype,
+    storage: dtype,
+    bitsPerWeight: storedBitsPerWeight(host),
+  };
+  const side =
+    host.scales.kind === "nested" ? host.scales.nestedAbsmax.byteLength + host.scales.nestedCode.byteLength : 0;
+  return {
+    name,
+    file,
+    shape: host.shape,
+    type: host.format,
+    bytes: byteLength + host.scales.absmax.byteLength + side,
+    quantization,
+  };
 }
 
 function describe({ quantization }: InspectedTensor): string {
   if (!quantization) return "";
-  const block = quantization.blockSize === 0 ? "per row" : `block ${quantization.blockSize}${quantization.nested ? ", double" : ""}`;
+  const block =
+    quantization.blockSize === 0
+      ? "per row"
+      : `block ${quantization.blockSize}${quantization.nested ? ", double" : ""}`;
   return `${block}, ${quantization.bitsPerWeight.toFixed(3)} bits/weight, from ${quantization.dtype}`;
 }

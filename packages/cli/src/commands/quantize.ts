@@ -1,12 +1,32 @@
 /** halfbyte quantize: a checkpoint goes in, a bitsandbytes checkpoint comes out. */
 import { rename, writeFile } from "node:fs/promises";
-import { type CheckpointReport, closeShards, type Float, planQuantization, type Profile, type QuantizeCheckpointOptions, quantizeCheckpoint, type QuantStorage } from "@halfbyte/core";
+import {
+  type CheckpointReport,
+  closeShards,
+  type Float,
+  type Profile,
+  planQuantization,
+  type QuantizeCheckpointOptions,
+  type QuantStorage,
+  quantizeCheckpoint,
+} from "@halfbyte/core";
 import { folderSink, singleFileSink } from "@halfbyte/core/node";
 import { Command } from "commander";
 import { openNamed } from "../backend.js";
 import { fromUser, isSingleFile, openInput } from "../input.js";
 import { interruptible } from "../interrupt.js";
-import { backendOption, collect, floatOption, forceOption, formatOption, jsonOption, parseNumber, profileOption, requireDistinct, storageOption } from "../options.js";
+import {
+  backendOption,
+  collect,
+  floatOption,
+  forceOption,
+  formatOption,
+  jsonOption,
+  parseNumber,
+  profileOption,
+  requireDistinct,
+  storageOption,
+} from "../options.js";
 import { bytes, printJson, printLine, printTable, significant } from "../print.js";
 import { progressView } from "../progress.js";
 
@@ -71,9 +91,25 @@ function optionsOf(flags: Flags): QuantizeCheckpointOptions {
 async function dryRun(input: string, flags: Flags): Promise<void> {
   const plan = await planQuantization(await openInput(input), optionsOf(flags));
   await closeShards(plan.shards.shards);
-  const tensors = plan.tensors.map(({ entry, quantize, reason }) => ({ name: entry.name, dtype: entry.dtype, shape: entry.shape, action: quantize ? "quantize" : "copy", reason }));
-  if (flags.json) return printJson({ input, format: plan.format, blockSize: plan.blockSize, quantizationConfig: plan.quantization, tensors });
-  printTable(["action", "tensor", "stored as", "why"], tensors.map(({ name, dtype, shape, action, reason }) => [action, name, `${dtype} [${shape.join(", ")}]`, reason]));
+  const tensors = plan.tensors.map(({ entry, quantize, reason }) => ({
+    name: entry.name,
+    dtype: entry.dtype,
+    shape: entry.shape,
+    action: quantize ? "quantize" : "copy",
+    reason,
+  }));
+  if (flags.json)
+    return printJson({
+      input,
+      format: plan.format,
+      blockSize: plan.blockSize,
+      quantizationConfig: plan.quantization,
+      tensors,
+    });
+  printTable(
+    ["action", "tensor", "stored as", "why"],
+    tensors.map(({ name, dtype, shape, action, reason }) => [action, name, `${dtype} [${shape.join(", ")}]`, reason]),
+  );
 }
 
 async function quantize(input: string, output: string, flags: Flags, signal: AbortSignal): Promise<void> {
@@ -87,7 +123,12 @@ async function quantize(input: string, output: string, flags: Flags, signal: Abo
   });
   const view = progressView(`quantizing to ${flags.format}`, flags.json ?? false);
   try {
-    const report = await quantizeCheckpoint(await openRepository(input, sink), sink, { ...optionsOf(flags), backend, signal, onProgress: (state) => view.update(state) });
+    const report = await quantizeCheckpoint(await openRepository(input, sink), sink, {
+      ...optionsOf(flags),
+      backend,
+      signal,
+      onProgress: (state) => view.update(state),
+    });
     view.stop(`wrote ${output}`);
     const result = { input, output, backend: backend.name, tier: backend.tier, ...report };
     if (flags.report) await writeReport(fromUser(flags.report), result);
@@ -119,12 +160,18 @@ function printReport(report: CheckpointReport, backend: string): void {
     name,
     shape.join("×"),
     significant(bitsPerWeight!),
-    ...(error ? [significant(error.maxAbs), significant(error.rmse), error.sqnrDb.toFixed(2), error.cosine.toFixed(6)] : ["", "", "", ""]),
+    ...(error
+      ? [significant(error.maxAbs), significant(error.rmse), error.sqnrDb.toFixed(2), error.cosine.toFixed(6)]
+      : ["", "", "", ""]),
   ]);
   printTable(["weight", "shape", "bits/weight", "max abs", "RMSE", "SQNR dB", "cosine"], rows, [2, 3, 4, 5, 6]);
   const copied = report.tensors.filter(({ action }) => action === "copied");
-  printLine(`${quantized.length} weights quantized, ${copied.length} tensors copied on backend ${backend}: ${bytes(report.bytesIn)} -> ${bytes(report.bytesOut)}`);
+  printLine(
+    `${quantized.length} weights quantized, ${copied.length} tensors copied on backend ${backend}: ${bytes(report.bytesIn)} -> ${bytes(report.bytesOut)}`,
+  );
   const experts = copied.filter(({ reason }) => reason.includes("three-dimensional"));
-  if (experts.length > 0) printLine(`not quantized, three-dimensional (fused experts): ${experts.map(({ name }) => name).join(", ")}`);
-  if (report.skippedFiles.length > 0) printLine(`not copied, the same weights in another form: ${report.skippedFiles.join(", ")}`);
+  if (experts.length > 0)
+    printLine(`not quantized, three-dimensional (fused experts): ${experts.map(({ name }) => name).join(", ")}`);
+  if (report.skippedFiles.length > 0)
+    printLine(`not copied, the same weights in another form: ${report.skippedFiles.join(", ")}`);
 }

@@ -24,7 +24,12 @@ export function selftestCommand(): Command {
     .description("run golden vectors on a backend; exit code 1 unless every case passes")
     .addOption(backendOption())
     .option("--vectors <dir>", "a folder in the golden format, at any depth (default: ./golden here or above)")
-    .addOption(new Option("--profile <name>", "default: cpu on the reference backend, reference on every other").choices(["reference", "cpu"]))
+    .addOption(
+      new Option("--profile <name>", "default: cpu on the reference backend, reference on every other").choices([
+        "reference",
+        "cpu",
+      ]),
+    )
     .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  halfbyte selftest --backend reference --vectors ./golden --json\n")
     .action((flags: Flags) => interruptible((signal) => selftest(flags, signal)));
@@ -47,13 +52,22 @@ async function selftest({ backend: name, vectors, profile, json = false }: Flags
 async function findGolden(start: string): Promise<string> {
   for (let folder = start; ; folder = dirname(folder)) {
     const candidate = join(folder, "golden");
-    if (await access(candidate).then(() => true, () => false)) return candidate;
+    if (
+      await access(candidate).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
     if (dirname(folder) === folder) break;
   }
-  throw halfbyteError("VECTORS_NOT_FOUND", "There is no folder `golden` here or above.", { remedy: "Pass --vectors <dir>; the repository of halfbyte holds a set." });
+  throw halfbyteError("VECTORS_NOT_FOUND", "There is no folder `golden` here or above.", {
+    remedy: "Pass --vectors <dir>; the repository of halfbyte holds a set.",
+  });
 }
 
-const passedAll = ({ operations }: Summary): boolean => Object.values(operations).every(({ cases, passed }) => cases === passed);
+const passedAll = ({ operations }: Summary): boolean =>
+  Object.values(operations).every(({ cases, passed }) => cases === passed);
 
 function printSummary(summary: Summary, backend: Backend): void {
   const rows = Object.entries(summary.operations).map(([op, { cases, passed, failed, firstFailure }]) => [
@@ -61,8 +75,12 @@ function printSummary(summary: Summary, backend: Backend): void {
     String(cases),
     String(passed),
     String(failed),
-    firstFailure ? `${firstFailure.case} ${firstFailure.output}[${firstFailure.index}]: found ${firstFailure.found}, expected ${firstFailure.expected} (${firstFailure.bound})` : "",
+    firstFailure
+      ? `${firstFailure.case} ${firstFailure.output}[${firstFailure.index}]: found ${firstFailure.found}, expected ${firstFailure.expected} (${firstFailure.bound})`
+      : "",
   ]);
   printTable(["operation", "cases", "passed", "failed", "first failure"], rows, [1, 2, 3]);
-  printLine(`backend ${backend.name} (${backend.tier}), profile ${summary.profile}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, plus ${summary.checkpoints.passed} of ${summary.checkpoints.cases} checkpoints`);
+  printLine(
+    `backend ${backend.name} (${backend.tier}), profile ${summary.profile}: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped, plus ${summary.checkpoints.passed} of ${summary.checkpoints.cases} checkpoints`,
+  );
 }

@@ -14,7 +14,7 @@ import { halfbyteError } from "../errors.js";
 import { blockCount, nestedBlockSize } from "../formats/format.js";
 import { getFormat, hasFormat } from "../formats/index.js";
 import type { Float } from "../tensor.js";
-import { type HostScales, type HostWeight } from "./host-weight.js";
+import type { HostScales, HostWeight } from "./host-weight.js";
 import { encodeQuantState, parseQuantState, type QuantState } from "./quant-state.js";
 import type { QuantStorage } from "./quantization-config.js";
 import type { SafetensorsFile, TensorEntry } from "./safetensors.js";
@@ -54,7 +54,10 @@ export function weightSpecs(layout: WeightLayout, stateBytes: number): StoredSpe
   return getFormat(layout.format).scales === "row" ? linear8bitSpecs(layout) : linear4bitSpecs(layout, stateBytes);
 }
 
-function linear4bitSpecs({ name, shape, format, blockSize, nested, storage }: WeightLayout, stateBytes: number): StoredSpec[] {
+function linear4bitSpecs(
+  { name, shape, format, blockSize, nested, storage }: WeightLayout,
+  stateBytes: number,
+): StoredSpec[] {
   const size = sizeOfShape(shape);
   const blocks = blockCount(size, blockSize);
   const { dtype, bytes } = storages[storage];
@@ -74,10 +77,14 @@ function linear4bitSpecs({ name, shape, format, blockSize, nested, storage }: We
 }
 
 function storageMismatch(name: string, packed: number, storage: QuantStorage): Error {
-  return halfbyteError("INVALID_ARGUMENT", `The ${packed} packed bytes of "${name}" are no whole number of ${storage} elements.`, {
-    remedy: "Use quant storage uint8 for this model.",
-    details: { tensor: name, found: packed },
-  });
+  return halfbyteError(
+    "INVALID_ARGUMENT",
+    `The ${packed} packed bytes of "${name}" are no whole number of ${storage} elements.`,
+    {
+      remedy: "Use quant storage uint8 for this model.",
+      details: { tensor: name, found: packed },
+    },
+  );
 }
 
 const linear8bitSpecs = ({ name, shape }: WeightLayout): StoredSpec[] => [
@@ -111,14 +118,17 @@ function linear4bitBytes(name: string, host: HostWeight): [string, Uint8Array][]
 
 function stateOf({ format, blockSize, dtype, shape, scales }: HostWeight): QuantState {
   const state = { quantType: format, blockSize, dtype, shape };
-  return scales.kind === "nested" ? { ...state, nested: { blockSize: scales.nestedBlockSize, offset: scales.offset } } : state;
+  return scales.kind === "nested"
+    ? { ...state, nested: { blockSize: scales.nestedBlockSize, offset: scales.offset } }
+    : state;
 }
 
 /** A guess at the length of a quant_state before its offset is known; exact without nested statistics. */
 export function guessStateBytes({ format, blockSize, shape, nested }: WeightLayout, dtype: Float): number {
   const typicalOffset = 0.08716583251953125;
   const state = { quantType: format, blockSize, dtype, shape };
-  return encodeQuantState(nested ? { ...state, nested: { blockSize: nestedBlockSize, offset: typicalOffset } } : state).byteLength;
+  return encodeQuantState(nested ? { ...state, nested: { blockSize: nestedBlockSize, offset: typicalOffset } } : state)
+    .byteLength;
 }
 
 const linear8bitBytes = (name: string, { codes, scales }: HostWeight): [string, Uint8Array][] => [
@@ -162,11 +172,18 @@ function weight8bit(file: SafetensorsFile, scbKey: string): StoredWeight {
 }
 
 function missing(file: SafetensorsFile, tensor: string, needs: string): Error {
-  return halfbyteError("SIDE_TENSOR_MISSING", `${file.source.name} has "${needs}" but not "${tensor}".`, { details: { tensor } });
+  return halfbyteError("SIDE_TENSOR_MISSING", `${file.source.name} has "${needs}" but not "${tensor}".`, {
+    details: { tensor },
+  });
 }
 
 /** Reads a quantized weight and checks its side tensors against its quant_state. `dtype` is what int8 weights were made from. */
-export async function loadWeight(file: SafetensorsFile, weight: StoredWeight, dtype: Float, signal?: AbortSignal): Promise<HostWeight> {
+export async function loadWeight(
+  file: SafetensorsFile,
+  weight: StoredWeight,
+  dtype: Float,
+  signal?: AbortSignal,
+): Promise<HostWeight> {
   const reader = new SideReader(file, weight.name, signal);
   return weight.bits === 4 ? loadLinear4bit(reader, weight) : loadLinear8bit(reader, weight, dtype);
 }
@@ -187,7 +204,8 @@ class SideReader {
   async expect(name: string, dtype: StoredDType, count: number): Promise<Uint8Array> {
     const entry = this.file.entries.get(name);
     const found = entry && sizeOfShape(entry.shape);
-    if (entry && (entry.dtype !== dtype || found !== count)) throw mismatch(entry, this.weight, `${dtype} with ${count} elements`);
+    if (entry && (entry.dtype !== dtype || found !== count))
+      throw mismatch(entry, this.weight, `${dtype} with ${count} elements`);
     return this.bytes(name);
   }
 
@@ -198,11 +216,15 @@ class SideReader {
 
 function mismatch({ name, dtype, shape }: TensorEntry, weight: string, expected: string): Error {
   const found = `${dtype} [${shape.join(", ")}]`;
-  return halfbyteError("SIDE_TENSOR_MISMATCH", `"${name}" is ${found}; "${weight}" needs ${expected}.`, { details: { tensor: name, found, expected } });
+  return halfbyteError("SIDE_TENSOR_MISMATCH", `"${name}" is ${found}; "${weight}" needs ${expected}.`, {
+    details: { tensor: name, found, expected },
+  });
 }
 
 function inconsistent(weight: string, why: string): Error {
-  return halfbyteError("QUANT_STATE_INCONSISTENT", `The quant_state of "${weight}" ${why}.`, { details: { tensor: weight } });
+  return halfbyteError("QUANT_STATE_INCONSISTENT", `The quant_state of "${weight}" ${why}.`, {
+    details: { tensor: weight },
+  });
 }
 
 async function loadLinear4bit(reader: SideReader, { name, tensors }: StoredWeight): Promise<HostWeight> {
@@ -216,12 +238,23 @@ async function loadLinear4bit(reader: SideReader, { name, tensors }: StoredWeigh
   checkPacked(reader.file.entry(name), state, Math.ceil(size / 2));
   const scales = await loadScales(reader, state, blockCount(size, state.blockSize));
   const code = await loadCode(reader, state);
-  return { format: state.quantType, shape: state.shape, dtype: state.dtype, blockSize: state.blockSize, codes: await reader.bytes(name), code, scales };
+  return {
+    format: state.quantType,
+    shape: state.shape,
+    dtype: state.dtype,
+    blockSize: state.blockSize,
+    codes: await reader.bytes(name),
+    code,
+    scales,
+  };
 }
 
 function checkPacked(entry: TensorEntry, state: QuantState, expected: number): void {
   if (entry.byteLength === expected) return;
-  throw inconsistent(entry.name, `has shape [${state.shape.join(", ")}], which takes ${expected} bytes of codes; the file has ${entry.byteLength}`);
+  throw inconsistent(
+    entry.name,
+    `has shape [${state.shape.join(", ")}], which takes ${expected} bytes of codes; the file has ${entry.byteLength}`,
+  );
 }
 
 /** The stored table wins; without one, that of the format. */
@@ -250,13 +283,23 @@ async function loadLinear8bit(reader: SideReader, { name, tensors }: StoredWeigh
   if (tensors[2]) checkRowFormat(name, await reader.bytes(tensors[2]));
   const absmax = await reader.floats(tensors[1]!, entry.shape[0]!);
   const codes = viewAs("int8", await reader.bytes(name));
-  return { format: "int8-rowwise", shape: entry.shape, dtype, blockSize: 0, codes, code: getFormat("int8-rowwise").code, scales: { kind: "row", absmax } };
+  return {
+    format: "int8-rowwise",
+    shape: entry.shape,
+    dtype,
+    blockSize: 0,
+    codes,
+    code: getFormat("int8-rowwise").code,
+    scales: { kind: "row", absmax },
+  };
 }
 
 /** Only rows are loaded today: 0, or the word "row" that old files carry. Tiled layouts were removed upstream in 0.45. */
 function checkRowFormat(name: string, bytes: Uint8Array): void {
   const text = new TextDecoder().decode(bytes);
   if (bytes[0] === 0 || text === "row") return;
-  throw inconsistent(name, `has weight_format ${bytes.length === 1 ? bytes[0] : JSON.stringify(text)}; only row-major weights can be read`);
+  throw inconsistent(
+    name,
+    `has weight_format ${bytes.length === 1 ? bytes[0] : JSON.stringify(text)}; only row-major weights can be read`,
+  );
 }
-

@@ -21,7 +21,11 @@ export interface TensorComparison {
 const pieceElements = 1 << 18;
 
 /** Compares tensor by tensor; side tensors belong to their weight. */
-export async function* compareCheckpoints(a: Checkpoint, b: Checkpoint, signal?: AbortSignal): AsyncGenerator<TensorComparison> {
+export async function* compareCheckpoints(
+  a: Checkpoint,
+  b: Checkpoint,
+  signal?: AbortSignal,
+): AsyncGenerator<TensorComparison> {
   const [left, right] = [logicalNames(a), logicalNames(b)];
   for (const name of new Set([...left, ...right])) {
     throwIfAborted(signal, "compareCheckpoints()");
@@ -34,8 +38,11 @@ export async function* compareCheckpoints(a: Checkpoint, b: Checkpoint, signal?:
 /** Stored tensors without the side tensors of quantized weights. */
 export function logicalNames(checkpoint: Checkpoint): Set<string> {
   const weights = new Set(checkpoint.quantizedNames());
-  const owner = (name: string) => name.replace(/\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__[^.]+)$/, "");
-  const isSide = (name: string) => (owner(name) !== name && weights.has(owner(name))) || (/(^|\.)(SCB|weight_format)$/.test(name) && weights.has(name.replace(/(SCB|weight_format)$/, "weight")));
+  const owner = (name: string) =>
+    name.replace(/\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__[^.]+)$/, "");
+  const isSide = (name: string) =>
+    (owner(name) !== name && weights.has(owner(name))) ||
+    (/(^|\.)(SCB|weight_format)$/.test(name) && weights.has(name.replace(/(SCB|weight_format)$/, "weight")));
   return new Set(checkpoint.names().filter((name) => !isSide(name)));
 }
 
@@ -53,9 +60,15 @@ async function open(checkpoint: Checkpoint, name: string, signal?: AbortSignal):
   if (checkpoint.quantizedNames().includes(name)) {
     const host = await checkpoint.hostWeight(name, options);
     const { codes, scales, shape } = host;
-    const nested = scales.kind === "nested" ? [bytesOf(scales.nestedAbsmax), bytesOf(Float64Array.of(scales.offset))] : [];
+    const nested =
+      scales.kind === "nested" ? [bytesOf(scales.nestedAbsmax), bytesOf(Float64Array.of(scales.offset))] : [];
     const label = `${host.format} [${shape.join(", ")}]`;
-    return { label, shape, bytes: [bytesOf(codes), bytesOf(host.code), bytesOf(scales.absmax), ...nested], decode: weightDecoder(host) };
+    return {
+      label,
+      shape,
+      bytes: [bytesOf(codes), bytesOf(host.code), bytesOf(scales.absmax), ...nested],
+      decode: weightDecoder(host),
+    };
   }
   const { dtype, shape } = checkpoint.entry(name);
   const bytes = await checkpoint.read(name, options);
@@ -70,9 +83,19 @@ function floatDecoder(dtype: Float, bytes: Uint8Array) {
   return (begin: number, end: number, out: Float32Array) => out.set(toFloat32(dtype, values.subarray(begin, end)));
 }
 
-async function compareTensor(name: string, a: Side, b: Side, signal: AbortSignal | undefined): Promise<TensorComparison> {
+async function compareTensor(
+  name: string,
+  a: Side,
+  b: Side,
+  signal: AbortSignal | undefined,
+): Promise<TensorComparison> {
   const labels = { name, a: a.label, b: b.label };
-  if (a.label === b.label && a.bytes.length === b.bytes.length && a.bytes.every((bytes, i) => sameBytes(bytes, b.bytes[i]!))) return { ...labels, status: "identical" };
+  if (
+    a.label === b.label &&
+    a.bytes.length === b.bytes.length &&
+    a.bytes.every((bytes, i) => sameBytes(bytes, b.bytes[i]!))
+  )
+    return { ...labels, status: "identical" };
   if (!sameShape(a.shape, b.shape) || !a.decode || !b.decode) return { ...labels, status: "different" };
   return { ...labels, status: "close", error: await distance(a.decode, b.decode, a.shape, signal) };
 }
@@ -83,7 +106,12 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-async function distance(a: NonNullable<Side["decode"]>, b: NonNullable<Side["decode"]>, shape: readonly number[], signal: AbortSignal | undefined): Promise<WeightError> {
+async function distance(
+  a: NonNullable<Side["decode"]>,
+  b: NonNullable<Side["decode"]>,
+  shape: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<WeightError> {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   const [x, y] = [new Float32Array(pieceElements), new Float32Array(pieceElements)];
   const meter = new ErrorMeter();

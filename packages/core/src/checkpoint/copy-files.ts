@@ -9,7 +9,12 @@ const indexFiles = /\.(safetensors|bin)\.index\.json$/;
 const piece = 8 << 20;
 
 /** Copies what is neither a shard, its index, nor config.json, which are written anew. */
-export async function copyOtherFiles(repository: Repository, { shards, files }: ShardSet, sink: Sink, signal?: AbortSignal): Promise<{ copied: string[]; skipped: string[] }> {
+export async function copyOtherFiles(
+  repository: Repository,
+  { shards, files }: ShardSet,
+  sink: Sink,
+  signal?: AbortSignal,
+): Promise<{ copied: string[]; skipped: string[] }> {
   const written = new Set([configName, ...shards.map(({ file }) => file)]);
   const others = files.filter((file) => !written.has(file) && !file.endsWith(".safetensors.index.json"));
   const skipped = others.filter((file) => weightFiles.test(file) || indexFiles.test(file));

@@ -11,10 +11,10 @@ import { piecesOf } from "./open-checkpoint.js";
 import { configDtype, configName, parseConfig, withoutQuantizationConfig } from "./quantization-config.js";
 import type { CheckpointProgress } from "./quantize-checkpoint.js";
 import { layoutSafetensors } from "./safetensors.js";
+import { isConv1dWeight } from "./select-weights.js";
 import { rewriteIndex } from "./shard-index.js";
 import { closeShards, openShards, readText, type Shard, type ShardSet } from "./shards.js";
 import { type Sink, type SinkFile, writeFileTo } from "./sink.js";
-import { isConv1dWeight } from "./select-weights.js";
 import type { Repository } from "./source.js";
 import type { JsonObject } from "./strict-json.js";
 import { converted, transposed } from "./weight-source.js";
@@ -35,7 +35,11 @@ export interface DequantizeReport {
 }
 
 /** Writes a checkpoint with every quantized weight decoded and the quantization_config gone. Throws NOT_QUANTIZED when there is none. */
-export async function dequantizeCheckpoint(repository: Repository, sink: Sink, options: DequantizeCheckpointOptions): Promise<DequantizeReport> {
+export async function dequantizeCheckpoint(
+  repository: Repository,
+  sink: Sink,
+  options: DequantizeCheckpointOptions,
+): Promise<DequantizeReport> {
   let shards: ShardSet | undefined;
   try {
     shards = await openShards(repository, options.signal);
@@ -72,18 +76,31 @@ class Run {
     const total = [...stored.values()].reduce((sum, weights) => sum + weights.length, 0);
     if (total === 0) throw halfbyteError("NOT_QUANTIZED", `${repository.name} holds no quantized weight.`);
     for (const [shard, weights] of stored) await this.#writeShard(shard, weights, config, total);
-    if (shards.index) await writeFileTo(sink, shards.index.file, utf8(rewriteIndex(shards.index.text, this.#placement, this.#bytesOut)));
+    if (shards.index)
+      await writeFileTo(
+        sink,
+        shards.index.file,
+        utf8(rewriteIndex(shards.index.text, this.#placement, this.#bytesOut)),
+      );
     const { copied, skipped } = await copyOtherFiles(repository, shards, sink, options.signal);
     if (text !== undefined) await writeFileTo(sink, configName, utf8(withoutQuantizationConfig(text)));
     return { weights: this.#weights, bytesOut: this.#bytesOut, copiedFiles: copied, skippedFiles: skipped };
   }
 
-  async #writeShard(shard: Shard, weights: readonly StoredWeight[], config: JsonObject | undefined, total: number): Promise<void> {
+  async #writeShard(
+    shard: Shard,
+    weights: readonly StoredWeight[],
+    config: JsonObject | undefined,
+    total: number,
+  ): Promise<void> {
     const decoded = new Map<string, { spec: StoredSpec; bytes: () => Promise<Uint8Array> }>();
     for (const weight of weights) decoded.set(weight.name, await this.#decoder(shard, weight, config));
     const consumed = new Set(weights.flatMap(({ tensors }) => tensors));
     const copied = [...shard.safetensors.entries.values()].filter(({ name }) => !consumed.has(name));
-    const layout = layoutSafetensors([...copied, ...[...decoded.values()].map(({ spec }) => spec)], shard.safetensors.metadata ?? { format: "pt" });
+    const layout = layoutSafetensors(
+      [...copied, ...[...decoded.values()].map(({ spec }) => spec)],
+      shard.safetensors.metadata ?? { format: "pt" },
+    );
     const file = await this.sink.create(shard.file, layout.byteLength);
     await file.write(0, layout.header);
     for (const { name, byteOffset, byteLength } of layout.entries) {
@@ -125,7 +142,10 @@ class Run {
       const rounded = converted((await values.read(signal ? { signal } : {})) as ArrayOf[Float], values.dtype, dtype);
       return bytesOf(turn ? transposed(rounded, shape[0]!, shape[1]!, dtype) : rounded);
     };
-    return { spec: { name: weight.name, dtype: storedFloats[dtype], shape: turn ? [shape[1]!, shape[0]!] : shape }, bytes };
+    return {
+      spec: { name: weight.name, dtype: storedFloats[dtype], shape: turn ? [shape[1]!, shape[0]!] : shape },
+      bytes,
+    };
   }
 }
 

@@ -8,7 +8,14 @@ import type { Float, Tensor } from "../tensor.js";
 
 export type HostScales =
   | { readonly kind: "block" | "row"; readonly absmax: Float32Array }
-  | { readonly kind: "nested"; readonly absmax: Uint8Array; readonly nestedAbsmax: Float32Array; readonly nestedCode: Float32Array; readonly nestedBlockSize: number; readonly offset: number };
+  | {
+      readonly kind: "nested";
+      readonly absmax: Uint8Array;
+      readonly nestedAbsmax: Float32Array;
+      readonly nestedCode: Float32Array;
+      readonly nestedBlockSize: number;
+      readonly offset: number;
+    };
 
 export interface HostWeight {
   readonly format: string;
@@ -27,7 +34,8 @@ export async function readWeight(weight: QuantizedTensor, signal?: AbortSignal):
   const { format, shape, dtype, blockSize, codes, code, scales } = weight;
   const parts = { format, shape, dtype, blockSize, codes: await codes.read(options) };
   const table = code ? await code.read(options) : getFormat(format).code;
-  if (scales.kind !== "nested") return { ...parts, code: table, scales: { kind: scales.kind, absmax: await scales.absmax.read(options) } };
+  if (scales.kind !== "nested")
+    return { ...parts, code: table, scales: { kind: scales.kind, absmax: await scales.absmax.read(options) } };
   const nested = {
     kind: "nested",
     absmax: await scales.absmax.read(options),
@@ -42,16 +50,28 @@ export async function readWeight(weight: QuantizedTensor, signal?: AbortSignal):
 /** Uploads a weight; the stored codebook comes along. */
 export function uploadWeight(backend: Backend, host: HostWeight): QuantizedTensor {
   const { format, shape, dtype, blockSize } = host;
-  const parts = { format, shape, dtype, blockSize, codes: uploadCodes(backend, host), scales: uploadScales(backend, host.scales) };
-  return createQuantizedTensor(blockSize === 0 ? parts : { ...parts, code: backend.tensor("float32", [host.code.length], host.code) });
+  const parts = {
+    format,
+    shape,
+    dtype,
+    blockSize,
+    codes: uploadCodes(backend, host),
+    scales: uploadScales(backend, host.scales),
+  };
+  return createQuantizedTensor(
+    blockSize === 0 ? parts : { ...parts, code: backend.tensor("float32", [host.code.length], host.code) },
+  );
 }
 
 function uploadCodes(backend: Backend, { codes, shape }: HostWeight): Tensor<"uint8"> | Tensor<"int8"> {
-  return codes instanceof Int8Array ? backend.tensor("int8", shape, codes) : backend.tensor("uint8", [codes.length], codes);
+  return codes instanceof Int8Array
+    ? backend.tensor("int8", shape, codes)
+    : backend.tensor("uint8", [codes.length], codes);
 }
 
 function uploadScales(backend: Backend, scales: HostScales): QuantizedTensor["scales"] {
-  if (scales.kind !== "nested") return { kind: scales.kind, absmax: backend.tensor("float32", [scales.absmax.length], scales.absmax) };
+  if (scales.kind !== "nested")
+    return { kind: scales.kind, absmax: backend.tensor("float32", [scales.absmax.length], scales.absmax) };
   return {
     kind: "nested",
     absmax: backend.tensor("uint8", [scales.absmax.length], scales.absmax),
@@ -97,4 +117,3 @@ export function storedBitsPerWeight({ codes, scales, shape }: HostWeight): numbe
   const side = scales.kind === "nested" ? scales.nestedAbsmax.byteLength : 0;
   return size === 0 ? 0 : (8 * (codes.byteLength + scales.absmax.byteLength + side)) / size;
 }
-

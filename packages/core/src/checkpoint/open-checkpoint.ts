@@ -46,14 +46,23 @@ export interface OpenCheckpointOptions {
   readonly signal?: AbortSignal;
 }
 
-export const backendDtypes: Readonly<Partial<Record<StoredDType, DType>>> = { F32: "float32", F16: "float16", BF16: "bfloat16", I8: "int8", U8: "uint8", I32: "int32" };
+export const backendDtypes: Readonly<Partial<Record<StoredDType, DType>>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  I8: "int8",
+  U8: "uint8",
+  I32: "int32",
+};
 const uploadPiece = 8 << 20;
 
 /** Reads and checks every header and config.json; tensors are read when asked for. */
 export async function openCheckpoint(repository: Repository, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
   const { shards, files } = await openShards(repository, options.signal);
   try {
-    const config = files.includes(configName) ? parseConfig(await readText(repository, configName, options.signal)) : undefined;
+    const config = files.includes(configName)
+      ? parseConfig(await readText(repository, configName, options.signal))
+      : undefined;
     return new OpenedCheckpoint(repository.name, shards, config, options.backend);
   } catch (thrown) {
     await closeShards(shards);
@@ -75,7 +84,8 @@ class OpenedCheckpoint implements Checkpoint {
     this.#backend = backend && Promise.resolve(backend);
     for (const shard of shards) {
       for (const tensor of shard.safetensors.entries.keys()) this.#home.set(tensor, shard);
-      for (const weight of findStoredWeights(shard.safetensors)) this.#weights.set(weight.name, { weight, file: shard.safetensors });
+      for (const weight of findStoredWeights(shard.safetensors))
+        this.#weights.set(weight.name, { weight, file: shard.safetensors });
     }
   }
 
@@ -99,8 +109,18 @@ class OpenedCheckpoint implements Checkpoint {
   async tensor(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<Tensor> {
     const { dtype, shape } = this.entry(name);
     const wanted = backendDtypes[dtype];
-    if (!wanted) throw halfbyteError("DTYPE_MISMATCH", `"${name}" is ${dtype}, which no backend computes with; read() gives its bytes.`, { details: { tensor: name, found: dtype } });
-    return uploadTensor(await this.#openBackend(), wanted, shape, piecesOf(this.#shard(name).safetensors, name, signal));
+    if (!wanted)
+      throw halfbyteError(
+        "DTYPE_MISMATCH",
+        `"${name}" is ${dtype}, which no backend computes with; read() gives its bytes.`,
+        { details: { tensor: name, found: dtype } },
+      );
+    return uploadTensor(
+      await this.#openBackend(),
+      wanted,
+      shape,
+      piecesOf(this.#shard(name).safetensors, name, signal),
+    );
   }
 
   async hostWeight(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<HostWeight> {
@@ -126,7 +146,9 @@ class OpenedCheckpoint implements Checkpoint {
 
   #notQuantized(name: string): Error {
     this.#shard(name);
-    return halfbyteError("NOT_QUANTIZED", `"${name}" of ${this.name} is not a quantized weight.`, { details: { tensor: name } });
+    return halfbyteError("NOT_QUANTIZED", `"${name}" of ${this.name} is not a quantized weight.`, {
+      details: { tensor: name },
+    });
   }
 
   #openBackend(): Promise<Backend> {

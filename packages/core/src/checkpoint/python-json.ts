@@ -8,14 +8,23 @@ export class PythonFloat {
   constructor(readonly value: number) {}
 }
 
-export type PythonValue = null | boolean | number | string | PythonFloat | readonly PythonValue[] | { readonly [key: string]: PythonValue };
+export type PythonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | PythonFloat
+  | readonly PythonValue[]
+  | { readonly [key: string]: PythonValue };
 
 export function pythonDumps(value: PythonValue): string {
   if (value instanceof PythonFloat) return pythonFloat(value.value);
   if (typeof value === "string") return asciiString(value);
   if (value === null || typeof value !== "object") return String(value);
   if (isList(value)) return `[${value.map(pythonDumps).join(", ")}]`;
-  return `{${Object.entries(value).map(([key, member]) => `${asciiString(key)}: ${pythonDumps(member)}`).join(", ")}}`;
+  return `{${Object.entries(value)
+    .map(([key, member]) => `${asciiString(key)}: ${pythonDumps(member)}`)
+    .join(", ")}}`;
 }
 
 const isList = (value: object): value is readonly PythonValue[] => Array.isArray(value);

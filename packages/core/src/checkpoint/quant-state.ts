@@ -16,14 +16,19 @@ export interface QuantState {
 /** UTF-8 of the text Python writes, keys in its order. */
 export function encodeQuantState({ quantType, blockSize, dtype, shape, nested }: QuantState): Uint8Array {
   const plain = { quant_type: quantType, blocksize: blockSize, dtype, shape };
-  const statistics = nested && { nested_blocksize: nested.blockSize, nested_dtype: "float32", nested_offset: new PythonFloat(nested.offset) };
+  const statistics = nested && {
+    nested_blocksize: nested.blockSize,
+    nested_dtype: "float32",
+    nested_offset: new PythonFloat(nested.offset),
+  };
   return new TextEncoder().encode(pythonDumps({ ...plain, ...statistics }));
 }
 
 /** Throws QUANT_STATE_INVALID naming the weight and the field. */
 export function parseQuantState(bytes: Uint8Array, weight: string): QuantState {
   const state = parseObject(bytes, weight);
-  const fail = (field: string): Error => invalid(weight, `its field ${field} is ${JSON.stringify(state[field] ?? null)}`);
+  const fail = (field: string): Error =>
+    invalid(weight, `its field ${field} is ${JSON.stringify(state[field] ?? null)}`);
   const { quant_type: quantType, blocksize: blockSize, dtype, shape } = state;
   if (typeof quantType !== "string") throw fail("quant_type");
   if (!isCount(blockSize) || blockSize === 0) throw fail("blocksize");
@@ -50,9 +55,15 @@ function parseObject(bytes: Uint8Array, weight: string): JsonObject {
 }
 
 function invalid(weight: string, why: string, cause?: unknown): Error {
-  return halfbyteError("QUANT_STATE_INVALID", `The quant_state of "${weight}" is invalid: ${why}.`, { details: { tensor: weight }, cause });
+  return halfbyteError("QUANT_STATE_INVALID", `The quant_state of "${weight}" is invalid: ${why}.`, {
+    details: { tensor: weight },
+    cause,
+  });
 }
 
-const isCount = (value: JsonValue | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isShape = (value: JsonValue | undefined): value is readonly number[] => Array.isArray(value) && value.every(isCount);
-const isFloatName = (value: JsonValue | undefined): value is Float => (floatDtypes as readonly unknown[]).includes(value);
+const isCount = (value: JsonValue | undefined): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0;
+const isShape = (value: JsonValue | undefined): value is readonly number[] =>
+  Array.isArray(value) && value.every(isCount);
+const isFloatName = (value: JsonValue | undefined): value is Float =>
+  (floatDtypes as readonly unknown[]).includes(value);

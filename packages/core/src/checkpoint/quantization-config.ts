@@ -1,8 +1,17 @@
 /** `quantization_config` in config.json: what transformers reads to know how a checkpoint was quantized (BitsAndBytesConfig). */
-import { halfbyteError } from "../errors.js";
+
 import { floatDtypes } from "../dtype.js";
+import { halfbyteError } from "../errors.js";
 import type { Float } from "../tensor.js";
-import { insertMember, isJsonError, isJsonObject, type JsonObject, type JsonValue, parseStrictJson, removeMember } from "./strict-json.js";
+import {
+  insertMember,
+  isJsonError,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseStrictJson,
+  removeMember,
+} from "./strict-json.js";
 
 export const configName = "config.json";
 export type QuantStorage = "uint8" | Float;

@@ -4,7 +4,13 @@ import { getFormat } from "../formats/index.js";
 import type { NonFinite, Profile } from "../kernels.js";
 import { blockFormat } from "../operations/quantize.js";
 import type { Float } from "../tensor.js";
-import { configDtype, configName, parseConfig, type QuantizationConfig, type QuantStorage } from "./quantization-config.js";
+import {
+  configDtype,
+  configName,
+  parseConfig,
+  type QuantizationConfig,
+  type QuantStorage,
+} from "./quantization-config.js";
 import type { TensorEntry } from "./safetensors.js";
 import { defaultSkipModules, moduleOf, selectWeights, type WeightDecision } from "./select-weights.js";
 import { closeShards, openShards, readText, type Shard, type ShardSet } from "./shards.js";
@@ -53,15 +59,21 @@ export interface QuantizationPlan {
 const formatNameOf = (option: string): string => (option === "int8" ? "int8-rowwise" : option);
 
 /** Opens the input and decides. The shards stay open: close them with `closeShards`. Throws ALREADY_QUANTIZED, NOTHING_TO_QUANTIZE and whatever the files are refused for. */
-export async function planQuantization(repository: Repository, options: QuantizeCheckpointOptions): Promise<QuantizationPlan> {
+export async function planQuantization(
+  repository: Repository,
+  options: QuantizeCheckpointOptions,
+): Promise<QuantizationPlan> {
   const { format, blockSize } = checkedFormat(options);
   const shards = await openShards(repository, options.signal);
   try {
-    const configText = shards.files.includes(configName) ? await readText(repository, configName, options.signal) : undefined;
+    const configText = shards.files.includes(configName)
+      ? await readText(repository, configName, options.signal)
+      : undefined;
     const config = configText === undefined ? undefined : parseConfig(configText);
     refuseQuantized(repository, shards.shards, config);
     const tensors = decide(shards.shards, config, options);
-    if (!tensors.some(({ quantize }) => quantize)) throw halfbyteError("NOTHING_TO_QUANTIZE", `No tensor of ${repository.name} would be quantized.`);
+    if (!tensors.some(({ quantize }) => quantize))
+      throw halfbyteError("NOTHING_TO_QUANTIZE", `No tensor of ${repository.name} would be quantized.`);
     return { tensors, shards, configText, quantization: configOf(tensors, config, options), format, blockSize };
   } catch (thrown) {
     await closeShards(shards.shards);
@@ -72,7 +84,11 @@ export async function planQuantization(repository: Repository, options: Quantize
 function checkedFormat(options: QuantizeCheckpointOptions): { format: string; blockSize: number } {
   const format = getFormat(formatNameOf(options.format));
   if (format.scales === "row") {
-    if (options.nested || options.blockSize !== undefined) throw halfbyteError("INVALID_ARGUMENT", "int8 has one scale per row: block size and double quantization do not apply.");
+    if (options.nested || options.blockSize !== undefined)
+      throw halfbyteError(
+        "INVALID_ARGUMENT",
+        "int8 has one scale per row: block size and double quantization do not apply.",
+      );
     return { format: format.name, blockSize: 0 };
   }
   const blockSize = options.blockSize ?? format.defaultBlockSize;
@@ -81,12 +97,21 @@ function checkedFormat(options: QuantizeCheckpointOptions): { format: string; bl
 }
 
 function refuseQuantized(repository: Repository, shards: readonly Shard[], config: JsonObject | undefined): void {
-  const quantized = shards.flatMap(({ safetensors }) => [...safetensors.entries.keys()]).find((name) => /\.quant_state\.|(^|\.)SCB$/.test(name));
+  const quantized = shards
+    .flatMap(({ safetensors }) => [...safetensors.entries.keys()])
+    .find((name) => /\.quant_state\.|(^|\.)SCB$/.test(name));
   if (quantized === undefined && config?.["quantization_config"] === undefined) return;
-  throw halfbyteError("ALREADY_QUANTIZED", `${repository.name} is quantized already: ${quantized ?? "its config.json has a quantization_config"}.`);
+  throw halfbyteError(
+    "ALREADY_QUANTIZED",
+    `${repository.name} is quantized already: ${quantized ?? "its config.json has a quantization_config"}.`,
+  );
 }
 
-function decide(shards: readonly Shard[], config: JsonObject | undefined, options: QuantizeCheckpointOptions): PlannedTensor[] {
+function decide(
+  shards: readonly Shard[],
+  config: JsonObject | undefined,
+  options: QuantizeCheckpointOptions,
+): PlannedTensor[] {
   const all = shards.flatMap((shard) => [...shard.safetensors.entries.values()].map((entry) => ({ shard, entry })));
   const names = all.map(({ entry }) => entry.name);
   const selection = {
@@ -95,14 +120,28 @@ function decide(shards: readonly Shard[], config: JsonObject | undefined, option
     ...(options.only && { only: options.only }),
     ...(config && { config }),
   };
-  const decisions = selectWeights(all.map(({ entry }) => entry), selection);
+  const decisions = selectWeights(
+    all.map(({ entry }) => entry),
+    selection,
+  );
   return all.map(({ shard, entry }) => ({ shard, entry, ...decisions.get(entry.name)! }));
 }
 
 /** The quantization_config of the output: its skip list names every linear module that stays as it is, or a loader would expect codes. */
-function configOf(tensors: readonly PlannedTensor[], config: JsonObject | undefined, options: QuantizeCheckpointOptions): QuantizationConfig {
-  const skipped = options.skipModules ?? defaultSkipModules(tensors.map(({ entry }) => entry.name), config);
-  const left = tensors.filter(({ quantize, reason }) => !quantize && reason.startsWith("matches")).map(({ entry }) => moduleOf(entry.name));
+function configOf(
+  tensors: readonly PlannedTensor[],
+  config: JsonObject | undefined,
+  options: QuantizeCheckpointOptions,
+): QuantizationConfig {
+  const skipped =
+    options.skipModules ??
+    defaultSkipModules(
+      tensors.map(({ entry }) => entry.name),
+      config,
+    );
+  const left = tensors
+    .filter(({ quantize, reason }) => !quantize && reason.startsWith("matches"))
+    .map(({ entry }) => moduleOf(entry.name));
   return {
     bits: options.format === "int8" || getFormat(formatNameOf(options.format)).bits === 8 ? 8 : 4,
     quantType: options.format,
@@ -119,4 +158,3 @@ function commonDtype(tensors: readonly PlannedTensor[]): Float {
   const dtype = tensors.find(({ quantize }) => quantize)?.entry.dtype;
   return dtype === "BF16" ? "bfloat16" : dtype === "F16" ? "float16" : "float32";
 }
-

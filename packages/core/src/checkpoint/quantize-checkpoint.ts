@@ -4,17 +4,29 @@
  */
 import { type Backend, uploadTensor } from "../backend.js";
 import { bytesOf, toFloat32 } from "../dtype.js";
-import { isHalfbyteError, halfbyteError, throwIfAborted } from "../errors.js";
+import { halfbyteError, isHalfbyteError, throwIfAborted } from "../errors.js";
 import { getFormat } from "../formats/index.js";
 import { turn } from "../next-turn.js";
 import { quantize } from "../quantize.js";
 import type { Float } from "../tensor.js";
-import { guessStateBytes, stateMarker, type StoredSpec, weightBytes, type WeightLayout, weightSpecs } from "./bitsandbytes.js";
+import {
+  guessStateBytes,
+  type StoredSpec,
+  stateMarker,
+  type WeightLayout,
+  weightBytes,
+  weightSpecs,
+} from "./bitsandbytes.js";
 import { copyOtherFiles } from "./copy-files.js";
 import { type HostWeight, readWeight, storedBitsPerWeight, weightDecoder } from "./host-weight.js";
 import { piecesOf } from "./open-checkpoint.js";
-import { type PlannedTensor, planQuantization, type QuantizationPlan, type QuantizeCheckpointOptions } from "./quantization-plan.js";
 import { configName, withQuantizationConfig } from "./quantization-config.js";
+import {
+  type PlannedTensor,
+  planQuantization,
+  type QuantizationPlan,
+  type QuantizeCheckpointOptions,
+} from "./quantization-plan.js";
 import { layoutSafetensors, type SafetensorsLayout, type TensorEntry } from "./safetensors.js";
 import { rewriteIndex } from "./shard-index.js";
 import { closeShards, type Shard } from "./shards.js";
@@ -69,7 +81,11 @@ export interface CheckpointReport {
 }
 
 /** Quantizes a checkpoint into a sink and commits it; on any failure the sink is aborted and nothing appears. */
-export async function quantizeCheckpoint(repository: Repository, sink: Sink, options: QuantizeRunOptions): Promise<CheckpointReport> {
+export async function quantizeCheckpoint(
+  repository: Repository,
+  sink: Sink,
+  options: QuantizeRunOptions,
+): Promise<CheckpointReport> {
   let plan: QuantizationPlan | undefined;
   try {
     plan = await planQuantization(repository, options);
@@ -87,7 +103,8 @@ export async function quantizeCheckpoint(repository: Repository, sink: Sink, opt
 
 /** By name, as the last group of the file is; copies that stand behind that group come last. */
 function inFileOrder(tensors: readonly PlannedTensor[]): PlannedTensor[] {
-  const behind = ({ entry, quantize: quantized }: PlannedTensor) => Number(!quantized && layoutRank(entry.dtype) > layoutRank("U8"));
+  const behind = ({ entry, quantize: quantized }: PlannedTensor) =>
+    Number(!quantized && layoutRank(entry.dtype) > layoutRank("U8"));
   return [...tensors].sort((a, b) => behind(a) - behind(b) || (a.entry.name < b.entry.name ? -1 : 1));
 }
 
@@ -118,7 +135,10 @@ class ShardWriter {
 
   /** Whether everything stands where the final layout wants it. */
   agreesWith({ header, entries }: SafetensorsLayout): boolean {
-    return header.byteLength === this.layout.header.byteLength && entries.every(({ name, byteOffset }) => this.#offsets.get(name) === byteOffset);
+    return (
+      header.byteLength === this.layout.header.byteLength &&
+      entries.every(({ name, byteOffset }) => this.#offsets.get(name) === byteOffset)
+    );
   }
 }
 
@@ -145,9 +165,15 @@ class Run {
         totalBytes += byteLength;
       }
     }
-    if (plan.shards.index) await writeFileTo(sink, plan.shards.index.file, utf8(rewriteIndex(plan.shards.index.text, placement, totalBytes)));
+    if (plan.shards.index)
+      await writeFileTo(
+        sink,
+        plan.shards.index.file,
+        utf8(rewriteIndex(plan.shards.index.text, placement, totalBytes)),
+      );
     const { copied, skipped } = await copyOtherFiles(repository, plan.shards, sink, options.signal);
-    if (plan.configText !== undefined) await writeFileTo(sink, configName, utf8(withQuantizationConfig(plan.configText, plan.quantization)));
+    if (plan.configText !== undefined)
+      await writeFileTo(sink, configName, utf8(withQuantizationConfig(plan.configText, plan.quantization)));
     const tensors = plan.tensors.map(({ entry }) => this.#reports.get(entry.name)!);
     return {
       format: plan.format,
@@ -198,7 +224,14 @@ class Run {
   #weightLayout({ shard, entry, transpose }: PlannedTensor): WeightLayout {
     const { shape } = weightSource(shard.safetensors, entry, transpose);
     const { format, blockSize, quantization } = this.plan;
-    return { name: entry.name, shape, format, blockSize, nested: quantization.nested, storage: quantization.quantStorage };
+    return {
+      name: entry.name,
+      shape,
+      format,
+      blockSize,
+      nested: quantization.nested,
+      storage: quantization.quantStorage,
+    };
   }
 
   async #writeTensor(tensor: PlannedTensor, writer: ShardWriter): Promise<void> {
@@ -208,13 +241,27 @@ class Run {
     this.#reports.set(tensor.entry.name, report);
     if (again) return;
     this.#doneBytes += tensor.entry.byteLength;
-    this.options.onProgress?.({ tensor: tensor.entry.name, done: this.#reports.size, total: this.plan.tensors.length, bytes: this.#doneBytes });
+    this.options.onProgress?.({
+      tensor: tensor.entry.name,
+      done: this.#reports.size,
+      total: this.plan.tensors.length,
+      bytes: this.#doneBytes,
+    });
   }
 
   async #copyTensor({ entry, reason, shard }: PlannedTensor, writer: ShardWriter): Promise<TensorReport> {
     await writer.write(entry.name, piecesOf(shard.safetensors, entry.name, this.options.signal));
     const { name, shape, dtype, byteLength } = entry;
-    return { name, file: shard.file, shape, dtype, action: "copied", reason, bytesIn: byteLength, bytesOut: byteLength };
+    return {
+      name,
+      file: shard.file,
+      shape,
+      dtype,
+      action: "copied",
+      reason,
+      bytesIn: byteLength,
+      bytesOut: byteLength,
+    };
   }
 
   async #writeWeight({ entry, reason, transpose, shard }: PlannedTensor, writer: ShardWriter): Promise<TensorReport> {
@@ -224,10 +271,20 @@ class Run {
     for (const [name, data] of bytes) await writer.write(name, [data]);
     const state = [...bytes].find(([name]) => name.includes(stateMarker));
     if (state) this.#stateBytes.set(entry.name, state[1].byteLength);
-    const report = { name: entry.name, file: shard.file, shape: source.shape, dtype: entry.dtype, action: "quantized", reason, bytesIn: entry.byteLength } as const;
+    const report = {
+      name: entry.name,
+      file: shard.file,
+      shape: source.shape,
+      dtype: entry.dtype,
+      action: "quantized",
+      reason,
+      bytesIn: entry.byteLength,
+    } as const;
     const bytesOut = [...bytes.values()].reduce((sum, data) => sum + data.byteLength, 0);
     const sized = { ...report, bytesOut, bitsPerWeight: storedBitsPerWeight(host) };
-    return this.options.measure === false ? sized : { ...sized, error: await measure(source, host, this.options.signal) };
+    return this.options.measure === false
+      ? sized
+      : { ...sized, error: await measure(source, host, this.options.signal) };
   }
 
   /** Uploads the weight in pieces, quantizes it and reads the result. LLM.int8() sees float16 values, as upstream. */
@@ -246,7 +303,11 @@ class Run {
   }
 }
 
-async function* encodedPieces(source: WeightSource, dtype: Float, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* encodedPieces(
+  source: WeightSource,
+  dtype: Float,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   for await (const piece of source.pieces(signal)) yield bytesOf(converted(piece, source.dtype, dtype));
 }
 

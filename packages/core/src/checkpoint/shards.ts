@@ -24,8 +24,13 @@ export async function openShards(repository: Repository, signal?: AbortSignal): 
   const indexFile = files.find(isIndex);
   const text = indexFile && (await readText(repository, indexFile, signal));
   const placement = text !== undefined && indexFile !== undefined ? parseShardIndex(text, indexFile) : undefined;
-  const names = placement ? [...new Set(placement.values())].sort() : files.filter((file) => file.endsWith(".safetensors"));
-  if (names.length === 0) throw halfbyteError("INPUT_NOT_FOUND", `${repository.name} holds no safetensors file.`, { details: { file: repository.name } });
+  const names = placement
+    ? [...new Set(placement.values())].sort()
+    : files.filter((file) => file.endsWith(".safetensors"));
+  if (names.length === 0)
+    throw halfbyteError("INPUT_NOT_FOUND", `${repository.name} holds no safetensors file.`, {
+      details: { file: repository.name },
+    });
   const shards = await openAll(repository, names, files, signal);
   try {
     checkPlacement(shards, placement);
@@ -33,14 +38,24 @@ export async function openShards(repository: Repository, signal?: AbortSignal): 
     await closeShards(shards);
     throw thrown;
   }
-  return indexFile !== undefined && text !== undefined ? { shards, files, index: { file: indexFile, text } } : { shards, files };
+  return indexFile !== undefined && text !== undefined
+    ? { shards, files, index: { file: indexFile, text } }
+    : { shards, files };
 }
 
-async function openAll(repository: Repository, names: readonly string[], files: readonly string[], signal?: AbortSignal): Promise<Shard[]> {
+async function openAll(
+  repository: Repository,
+  names: readonly string[],
+  files: readonly string[],
+  signal?: AbortSignal,
+): Promise<Shard[]> {
   const shards: Shard[] = [];
   try {
     for (const file of names) {
-      if (!files.includes(file)) throw halfbyteError("SHARD_MISSING", `${repository.name} lacks the shard ${file} that its index names.`, { details: { file } });
+      if (!files.includes(file))
+        throw halfbyteError("SHARD_MISSING", `${repository.name} lacks the shard ${file} that its index names.`, {
+          details: { file },
+        });
       const safetensors = await openSafetensors(await repository.open(file, signal), signal ? { signal } : {});
       shards.push({ file, safetensors });
     }
@@ -61,12 +76,18 @@ function checkPlacement(shards: readonly Shard[], placement: ReadonlyMap<string,
   for (const { file, safetensors } of shards) {
     for (const tensor of safetensors.entries.keys()) {
       const other = seen.get(tensor);
-      if (other !== undefined) throw halfbyteError("DUPLICATE_TENSOR", `Tensor "${tensor}" stands in ${other} and in ${file}.`, { details: { tensor, file } });
+      if (other !== undefined)
+        throw halfbyteError("DUPLICATE_TENSOR", `Tensor "${tensor}" stands in ${other} and in ${file}.`, {
+          details: { tensor, file },
+        });
       seen.set(tensor, file);
     }
   }
   for (const [tensor, file] of placement ?? []) {
-    if (seen.get(tensor) !== file) throw halfbyteError("INDEX_INVALID", `The index places "${tensor}" in ${file}, which does not hold it.`, { details: { tensor, file } });
+    if (seen.get(tensor) !== file)
+      throw halfbyteError("INDEX_INVALID", `The index places "${tensor}" in ${file}, which does not hold it.`, {
+        details: { tensor, file },
+      });
   }
 }
 

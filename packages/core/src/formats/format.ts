@@ -35,7 +35,15 @@ export const blockSizes4bit: readonly number[] = [32, 64, 128, 256, 512, 1024, 2
 
 /** A 4-bit block format from its table alone: 16 finite values, in code order. */
 export function tableFormat(name: string, code: Float32Array, source: string, cuda?: SignMagnitudeThresholds): Format {
-  const record = { name, bits: 4, scales: "block", code, blockSizes: blockSizes4bit, defaultBlockSize: 64, source } as const;
+  const record = {
+    name,
+    bits: 4,
+    scales: "block",
+    code,
+    blockSizes: blockSizes4bit,
+    defaultBlockSize: 64,
+    source,
+  } as const;
   return cuda ? { ...record, cuda } : record;
 }
 
@@ -43,7 +51,8 @@ export function tableFormat(name: string, code: Float32Array, source: string, cu
 export const blockCount = (size: number, blockSize: number): number => Math.ceil(size / blockSize);
 
 /** Bytes of `size` codes. */
-export const codeBytes = (format: Pick<Format, "bits">, size: number): number => (format.bits === 4 ? Math.ceil(size / 2) : size);
+export const codeBytes = (format: Pick<Format, "bits">, size: number): number =>
+  format.bits === 4 ? Math.ceil(size / 2) : size;
 
 /** Block size of the second level of nested statistics; upstream fuses no other. */
 export const nestedBlockSize = 256;
@@ -58,8 +67,11 @@ export function bitsPerWeight(format: Pick<Format, "bits">, blockSize: number, n
 export function checkFormat(format: Format): void {
   const wrong = (why: string) => halfbyteError("INVALID_FORMAT", `Format "${format.name}" ${why}.`);
   if (!/^[a-z0-9][a-z0-9-]*$/.test(format.name)) throw wrong("needs a name of lower-case letters, digits and dashes");
-  if (format.code.length !== 2 ** format.bits) throw wrong(`has ${format.code.length} entries instead of ${2 ** format.bits}`);
+  if (format.code.length !== 2 ** format.bits)
+    throw wrong(`has ${format.code.length} entries instead of ${2 ** format.bits}`);
   if (!format.code.every(Number.isFinite)) throw wrong("has an entry that is not finite");
-  if (format.bits === 8 && format.code.some((value, i) => i > 0 && value < format.code[i - 1]!)) throw wrong("must be sorted ascending");
-  if (format.bits === 4 && format.blockSizes.some((size) => size % 2 === 1)) throw wrong("needs even block sizes: two codes share a byte");
+  if (format.bits === 8 && format.code.some((value, i) => i > 0 && value < format.code[i - 1]!))
+    throw wrong("must be sorted ascending");
+  if (format.bits === 4 && format.blockSizes.some((size) => size % 2 === 1))
+    throw wrong("needs even block sizes: two codes share a byte");
 }

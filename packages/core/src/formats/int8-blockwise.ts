@@ -16,7 +16,11 @@ const record = (name: string, code: Float32Array, source: string): Format => ({
 
 const upstream = "bitsandbytes functional.py";
 
-export const int8Blockwise = record("int8-blockwise", createDynamicMap(), `8-bit optimizers, arXiv 2110.02861; ${upstream}`);
+export const int8Blockwise = record(
+  "int8-blockwise",
+  createDynamicMap(),
+  `8-bit optimizers, arXiv 2110.02861; ${upstream}`,
+);
 export const int8BlockwiseVariants: readonly Format[] = [
   record("int8-blockwise-unsigned", createDynamicMap({ signed: false }), upstream),
   record("int8-blockwise-linear", createLinearMap(), upstream),

@@ -13,11 +13,14 @@ function linspace(start: number, end: number, count: number): Float32Array {
   const first = fr(start);
   const step = fr((fr(end) - first) / (count - 1));
   const half = count >> 1;
-  return Float32Array.from({ length: count }, (_, j) => (j < half ? step * j + first : fr(end) - step * (count - 1 - j)));
+  return Float32Array.from({ length: count }, (_, j) =>
+    j < half ? step * j + first : fr(end) - step * (count - 1 - j),
+  );
 }
 
 /** Sorted and filled up with zeros to 256 entries. */
-const padded = (values: readonly number[]): Float32Array => new Float32Array([...values, ...new Array<number>(256 - values.length).fill(0)]).sort();
+const padded = (values: readonly number[]): Float32Array =>
+  new Float32Array([...values, ...new Array<number>(256 - values.length).fill(0)]).sort();
 
 /** Means of neighbours of `count` points from 0.1 to 1, times a power of ten. */
 function decade(power: number, count: number): number[] {
@@ -34,13 +37,18 @@ export interface DynamicMapOptions {
 }
 
 /** Dynamic tree quantization (arXiv 1511.04561; 8-bit optimizers, arXiv 2110.02861): a sign, an exponent of varying length, a linear fraction. */
-export function createDynamicMap({ signed = true, maxExponentBits = 7, totalBits = 8 }: DynamicMapOptions = {}): Float32Array {
+export function createDynamicMap({
+  signed = true,
+  maxExponentBits = 7,
+  totalBits = 8,
+}: DynamicMapOptions = {}): Float32Array {
   const spare = totalBits - 1 - maxExponentBits;
   const values: number[] = [];
   const add = (power: number, count: number) => {
     for (const mean of decade(power, count)) values.push(mean, ...(signed ? [-mean] : []));
   };
-  for (let i = 0; i < maxExponentBits; i++) add(i - maxExponentBits + 1, Math.trunc(2 ** (i + spare + (signed ? 0 : 1)) + 1));
+  for (let i = 0; i < maxExponentBits; i++)
+    add(i - maxExponentBits + 1, Math.trunc(2 ** (i + spare + (signed ? 0 : 1)) + 1));
   if (2 ** spare - 1 > 0) add(0, 2 ** spare);
   values.push(0, 1);
   if (values.length !== 2 ** totalBits) throw invalidMap("dynamic", `${values.length} values for ${totalBits} bits`);
@@ -73,8 +81,14 @@ export interface Fp8MapOptions {
 }
 
 /** Every value of a small float with the given field widths, sorted and divided by the largest. */
-export function createFp8Map({ signed = true, exponentBits = 5, precisionBits = 2, totalBits = 8 }: Fp8MapOptions = {}): Float32Array {
-  if (exponentBits + precisionBits + (signed ? 1 : 0) !== totalBits) throw invalidMap("fp8", "field widths do not add up to totalBits");
+export function createFp8Map({
+  signed = true,
+  exponentBits = 5,
+  precisionBits = 2,
+  totalBits = 8,
+}: Fp8MapOptions = {}): Float32Array {
+  if (exponentBits + precisionBits + (signed ? 1 : 0) !== totalBits)
+    throw invalidMap("fp8", "field widths do not add up to totalBits");
   const bias = 2 ** (exponentBits - 1);
   const values: number[] = [];
   for (let exponent = 0; exponent < 2 ** exponentBits; exponent++) {
@@ -103,4 +117,5 @@ export function createNormalMap({ offset = 0.9677083, useExtraValue = true }: No
   return code.map((value) => value / largest);
 }
 
-const invalidMap = (map: string, why: string): Error => halfbyteError("INVALID_ARGUMENT", `No ${map} map of this kind exists: ${why}.`);
+const invalidMap = (map: string, why: string): Error =>
+  halfbyteError("INVALID_ARGUMENT", `No ${map} map of this kind exists: ${why}.`);

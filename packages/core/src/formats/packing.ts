@@ -10,7 +10,9 @@ export const codeAt = (bytes: Uint8Array, index: number): number =>
 
 /** Packs one code per element; `padding` fills the last nibble of an odd count. */
 export function packCodes(codes: Uint8Array, padding: number): Uint8Array {
-  return Uint8Array.from({ length: Math.ceil(codes.length / 2) }, (_, i) => packPair(codes[2 * i]!, codes[2 * i + 1] ?? padding));
+  return Uint8Array.from({ length: Math.ceil(codes.length / 2) }, (_, i) =>
+    packPair(codes[2 * i]!, codes[2 * i + 1] ?? padding),
+  );
 }
 
 export function unpackCodes(bytes: Uint8Array, count: number): Uint8Array {

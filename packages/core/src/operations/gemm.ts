@@ -3,7 +3,15 @@ import { halfbyteError } from "../errors.js";
 import { tensorsOf } from "../quantized-tensor.js";
 import { lastOf, showShape } from "../shape.js";
 import type { Float, Shape, Tensor } from "../tensor.js";
-import { expectOneOf, expectRank, expectSize, expectTensor, type Operation, present, type TensorSpec } from "./operation.js";
+import {
+  expectOneOf,
+  expectRank,
+  expectSize,
+  expectTensor,
+  type Operation,
+  present,
+  type TensorSpec,
+} from "./operation.js";
 import { expectWeight4bit } from "./quantize.js";
 
 interface Product {
@@ -28,9 +36,13 @@ function productOutput({ x, bias, transpose = false }: Product, weightShape: Sha
 }
 
 function innerMismatch(x: Shape, weight: Shape, inner: number): Error {
-  return halfbyteError("SHAPE_MISMATCH", `x has shape ${showShape(x)} and weight ${showShape(weight)}: the last dimension of x must be ${inner}.`, {
-    details: { tensor: "x", found: lastOf(x), expected: inner },
-  });
+  return halfbyteError(
+    "SHAPE_MISMATCH",
+    `x has shape ${showShape(x)} and weight ${showShape(weight)}: the last dimension of x must be ${inner}.`,
+    {
+      details: { tensor: "x", found: lastOf(x), expected: inner },
+    },
+  );
 }
 
 export const gemm: Operation<"gemm"> = {
@@ -52,9 +64,8 @@ export const gemm4bit: Operation<"gemm4bit"> = {
     kernel: "dequantize4bit+gemm",
     run(kernels, { weight, accuracy: _, ...product }, out) {
       // f32, so that the weight is not rounded on the way.
-      const { out: dense } = kernels.dequantize4bit({ weight, dtype: "float32" });
+      using dense = kernels.dequantize4bit({ weight, dtype: "float32" }).out;
       kernels.gemm({ ...product, weight: dense }, out);
-      dense.dispose();
     },
     steps: ({ weight, accuracy: _, ...product }, phantom) => [
       { op: "dequantize4bit", args: { weight, dtype: "float32" } },

@@ -1,9 +1,16 @@
 /** Every operation's plan, by name. */
 import type { OpName } from "../kernels.js";
 import { gemm, gemm4bit } from "./gemm.js";
-import { int8LinearMatmul, int8MixedScaledMm, int8MmDequant, int8ScaledMm, int8VectorwiseDequant, int8VectorwiseQuant } from "./int8.js";
+import {
+  int8LinearMatmul,
+  int8MixedScaledMm,
+  int8MmDequant,
+  int8ScaledMm,
+  int8VectorwiseDequant,
+  int8VectorwiseQuant,
+} from "./int8.js";
 import type { Operation } from "./operation.js";
-import { optimizerUpdate32bit, optimizerUpdate8bitBlockwise } from "./optimizer.js";
+import { optimizerUpdate8bitBlockwise, optimizerUpdate32bit } from "./optimizer.js";
 import { dequantize4bit, dequantizeBlockwise, quantize4bit, quantizeBlockwise } from "./quantize.js";
 
 export const operations: { readonly [K in OpName]: Operation<K> } = {

@@ -3,7 +3,18 @@ import { floatDtypes } from "../dtype.js";
 import type { Profile } from "../kernels.js";
 import { lastOf, rowsOf } from "../shape.js";
 import type { Float, Tensor } from "../tensor.js";
-import { expectNumber, expectOneOf, expectRank, expectShape, expectSize, expectTensor, nonFiniteRules, type Operation, present, profiles } from "./operation.js";
+import {
+  expectNumber,
+  expectOneOf,
+  expectRank,
+  expectShape,
+  expectSize,
+  expectTensor,
+  nonFiniteRules,
+  type Operation,
+  present,
+  profiles,
+} from "./operation.js";
 
 export const int8VectorwiseQuant: Operation<"int8VectorwiseQuant"> = {
   plan({ x, threshold, nonFinite = "error" }) {
@@ -57,7 +68,11 @@ interface Scaled {
   readonly profile?: Profile;
 }
 
-function expectScaled({ rowStats, colStats, bias, profile = "reference" }: Scaled, rows: number, columns: number): void {
+function expectScaled(
+  { rowStats, colStats, bias, profile = "reference" }: Scaled,
+  rows: number,
+  columns: number,
+): void {
   expectStats("rowStats", rowStats, rows);
   expectStats("colStats", colStats, columns);
   expectOneOf("profile", profile, profiles);
@@ -72,7 +87,10 @@ export const int8MmDequant: Operation<"int8MmDequant"> = {
     expectRank("a", args.a.shape, 1);
     expectScaled(args, rowsOf(args.a.shape), lastOf(args.a.shape));
     expectOneOf("dtype", args.dtype, floatDtypes);
-    return { inputs: present([args.a, args.rowStats, args.colStats, args.bias]), outputs: { out: { dtype: args.dtype, shape: args.a.shape } } };
+    return {
+      inputs: present([args.a, args.rowStats, args.colStats, args.bias]),
+      outputs: { out: { dtype: args.dtype, shape: args.a.shape } },
+    };
   },
 };
 
@@ -81,14 +99,16 @@ export const int8ScaledMm: Operation<"int8ScaledMm"> = {
     const shape = productShape(args.a, args.b);
     expectScaled(args, rowsOf(shape), lastOf(shape));
     expectOneOf("dtype", args.dtype, floatDtypes);
-    return { inputs: present([args.a, args.b, args.rowStats, args.colStats, args.bias]), outputs: { out: { dtype: args.dtype, shape } } };
+    return {
+      inputs: present([args.a, args.b, args.rowStats, args.colStats, args.bias]),
+      outputs: { out: { dtype: args.dtype, shape } },
+    };
   },
   compose: {
     kernel: "int8LinearMatmul+int8MmDequant",
     run(kernels, { a, b, ...scaling }, out) {
-      const { out: product } = kernels.int8LinearMatmul({ a, b });
+      using product = kernels.int8LinearMatmul({ a, b }).out;
       kernels.int8MmDequant({ ...scaling, a: product }, out);
-      product.dispose();
     },
     steps: ({ a, b, ...scaling }, phantom) => [
       { op: "int8LinearMatmul", args: { a, b } },
@@ -106,6 +126,9 @@ export const int8MixedScaledMm: Operation<"int8MixedScaledMm"> = {
     expectTensor("outlierColumns", outlierColumns, ["uint8"]);
     expectSize("outlierColumns", outlierColumns.size, lastOf(a.shape));
     expectScaled(args, rowsOf(shape), lastOf(shape));
-    return { inputs: present<Tensor>([x, a, b, rowStats, colStats, outlierColumns, bias]), outputs: { out: { dtype: x.dtype, shape } } };
+    return {
+      inputs: present<Tensor>([x, a, b, rowStats, colStats, outlierColumns, bias]),
+      outputs: { out: { dtype: x.dtype, shape } },
+    };
   },
 };

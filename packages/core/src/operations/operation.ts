@@ -42,7 +42,8 @@ export type CompositionStep = { [K in OpName]: { readonly op: K; readonly args: 
 
 /** Throws unless `value` is a tensor of one of `dtypes`. */
 export function expectTensor(name: string, value: unknown, allowed: readonly DType[] = floatDtypes): void {
-  if (!isTensor(value)) throw halfbyteError("INVALID_ARGUMENT", `${name} is not a tensor.`, { details: { tensor: name } });
+  if (!isTensor(value))
+    throw halfbyteError("INVALID_ARGUMENT", `${name} is not a tensor.`, { details: { tensor: name } });
   if (value.disposed) throw halfbyteError("TENSOR_DISPOSED", `${name} was disposed.`, { details: { tensor: name } });
   if (allowed.includes(value.dtype)) return;
   throw halfbyteError("DTYPE_MISMATCH", `${name} is ${value.dtype}; this operation takes ${allowed.join(", ")}.`, {
@@ -59,7 +60,9 @@ export function expectShape(name: string, found: Shape, expected: Shape): void {
 
 export function expectSize(name: string, found: number, expected: number): void {
   if (found === expected) return;
-  throw halfbyteError("SHAPE_MISMATCH", `${name} has ${found} elements, expected ${expected}.`, { details: { tensor: name, found, expected } });
+  throw halfbyteError("SHAPE_MISMATCH", `${name} has ${found} elements, expected ${expected}.`, {
+    details: { tensor: name, found, expected },
+  });
 }
 
 export function expectRank(name: string, shape: Shape, least: number, most = Number.POSITIVE_INFINITY): void {
@@ -80,15 +83,23 @@ export function expectOneOf<T>(name: string, value: T, allowed: readonly T[]): v
 /** A finite number, at least `least`. */
 export function expectNumber(name: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
   if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
-  throw halfbyteError("INVALID_ARGUMENT", `${name} is ${String(value)}, expected a finite number${least > Number.NEGATIVE_INFINITY ? ` >= ${least}` : ""}.`, {
-    details: { found: String(value) },
-  });
+  throw halfbyteError(
+    "INVALID_ARGUMENT",
+    `${name} is ${String(value)}, expected a finite number${least > Number.NEGATIVE_INFINITY ? ` >= ${least}` : ""}.`,
+    {
+      details: { found: String(value) },
+    },
+  );
 }
 
 /** A positive integer; `even` for two codes to a byte. */
 export function expectBlockSize(value: number, even: boolean): void {
   if (Number.isSafeInteger(value) && value > 0 && !(even && value % 2 === 1)) return;
-  throw halfbyteError("UNSUPPORTED_BLOCK_SIZE", `blockSize is ${String(value)}, expected a positive ${even ? "even " : ""}integer.`, { details: { found: String(value) } });
+  throw halfbyteError(
+    "UNSUPPORTED_BLOCK_SIZE",
+    `blockSize is ${String(value)}, expected a positive ${even ? "even " : ""}integer.`,
+    { details: { found: String(value) } },
+  );
 }
 
 export const profiles = ["reference", "cuda", "cpu"] as const;

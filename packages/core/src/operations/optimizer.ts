@@ -4,7 +4,17 @@ import { blockCount } from "../formats/format.js";
 import type { Optimizer, Profile, Step } from "../kernels.js";
 import { optimizerStates } from "../reference/optimizer-rule.js";
 import type { Float, Tensor } from "../tensor.js";
-import { expectBlockSize, expectNumber, expectOneOf, expectShape, expectSize, expectTensor, type Operation, present, profiles } from "./operation.js";
+import {
+  expectBlockSize,
+  expectNumber,
+  expectOneOf,
+  expectShape,
+  expectSize,
+  expectTensor,
+  type Operation,
+  present,
+  profiles,
+} from "./operation.js";
 
 interface Update {
   readonly optimizer: Optimizer;
@@ -20,15 +30,23 @@ function expectUpdate({ optimizer, param, grad, step, profile = "reference" }: U
   expectTensor("param", param);
   expectTensor("grad", grad);
   expectShape("grad", grad.shape, param.shape);
+  expectStep(step);
+}
+
+function expectStep(step: Step): void {
+  if (typeof step !== "object" || step === null) throw halfbyteError("INVALID_ARGUMENT", "step is missing.");
   expectNumber("step.step", step.step, 1);
-  for (const name of ["lr", "beta1", "beta2", "beta3", "alpha", "eps", "weightDecay", "gradScale", "maxUnorm"] as const) expectNumber(`step.${name}`, step[name]);
+  for (const name of ["lr", "beta1", "beta2", "beta3", "alpha", "eps", "weightDecay", "gradScale", "maxUnorm"] as const)
+    expectNumber(`step.${name}`, step[name]);
 }
 
 /** state2 belongs to two-state optimizers, and to no other. */
 function expectSecondState(optimizer: Optimizer, name: string, value: unknown): void {
   const wanted = optimizerStates[optimizer].twoStates;
   if (wanted === (value !== undefined)) return;
-  throw halfbyteError("INVALID_ARGUMENT", `${optimizer} ${wanted ? "needs" : "takes no"} ${name}.`, { details: { tensor: name } });
+  throw halfbyteError("INVALID_ARGUMENT", `${optimizer} ${wanted ? "needs" : "takes no"} ${name}.`, {
+    details: { tensor: name },
+  });
 }
 
 /** Elements of state1: twice the parameter's for AdEMAMix, which stacks two moments. */
@@ -45,7 +63,11 @@ export const optimizerUpdate32bit: Operation<"optimizerUpdate32bit"> = {
       expectTensor("state2", state2, ["float32"]);
       expectSize("state2", state2.size, param.size);
     }
-    return { inputs: [grad], inout: present<Tensor>([param, state1, state2]), outputs: { updateNorm: { dtype: "float32", shape: [1] } } };
+    return {
+      inputs: [grad],
+      inout: present<Tensor>([param, state1, state2]),
+      outputs: { updateNorm: { dtype: "float32", shape: [1] } },
+    };
   },
 };
 
@@ -65,7 +87,15 @@ export const optimizerUpdate8bitBlockwise: Operation<"optimizerUpdate8bitBlockwi
   },
 };
 
-function expectState(suffix: string, state: Tensor<"uint8">, code: Tensor<"float32">, absmax: Tensor<"float32">, size: number, stacked: number, blockSize: number): void {
+function expectState(
+  suffix: string,
+  state: Tensor<"uint8">,
+  code: Tensor<"float32">,
+  absmax: Tensor<"float32">,
+  size: number,
+  stacked: number,
+  blockSize: number,
+): void {
   expectTensor(`state${suffix}`, state, ["uint8"]);
   expectSize(`state${suffix}`, state.size, size * stacked);
   expectTensor(`code${suffix}`, code, ["float32"]);

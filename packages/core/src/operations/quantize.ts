@@ -6,17 +6,33 @@ import { getFormat } from "../formats/index.js";
 import type { Kernels } from "../kernels.js";
 import { createQuantizedTensor, type QuantizedTensor, tensorsOf } from "../quantized-tensor.js";
 import { sizeOf } from "../shape.js";
-import { expectBlockSize, expectNumber, expectOneOf, expectSize, expectTensor, nonFiniteRules, type Operation, type Phantom, profiles } from "./operation.js";
+import {
+  expectBlockSize,
+  expectNumber,
+  expectOneOf,
+  expectSize,
+  expectTensor,
+  nonFiniteRules,
+  type Operation,
+  type Phantom,
+  profiles,
+} from "./operation.js";
 
 /** The 4-bit format of this name, with a block size it allows. Throws UNKNOWN_FORMAT, INVALID_ARGUMENT or UNSUPPORTED_BLOCK_SIZE. */
 export function blockFormat(name: string, bits: 4 | 8, blockSize: number): Format {
   const format = getFormat(name);
   if (format.bits !== bits || format.scales !== "block")
-    throw halfbyteError("INVALID_ARGUMENT", `"${name}" is not a ${bits}-bit block format.`, { details: { found: name } });
+    throw halfbyteError("INVALID_ARGUMENT", `"${name}" is not a ${bits}-bit block format.`, {
+      details: { found: name },
+    });
   if (format.blockSizes.includes(blockSize)) return format;
-  throw halfbyteError("UNSUPPORTED_BLOCK_SIZE", `${name} does not have block size ${String(blockSize)}; it has ${format.blockSizes.join(", ")}.`, {
-    details: { found: String(blockSize), expected: format.blockSizes.join(", ") },
-  });
+  throw halfbyteError(
+    "UNSUPPORTED_BLOCK_SIZE",
+    `${name} does not have block size ${String(blockSize)}; it has ${format.blockSizes.join(", ")}.`,
+    {
+      details: { found: String(blockSize), expected: format.blockSizes.join(", ") },
+    },
+  );
 }
 
 export const quantize4bit: Operation<"quantize4bit"> = {
@@ -37,10 +53,15 @@ export const quantize4bit: Operation<"quantize4bit"> = {
 
 /** Checks that a 4-bit weight's tensors have the dtypes and sizes its shape asks for. */
 export function expectWeight4bit(weight: QuantizedTensor): void {
-  if (typeof weight !== "object" || weight === null || !("scales" in weight)) throw halfbyteError("INVALID_ARGUMENT", "weight is not a quantized tensor.");
+  if (typeof weight !== "object" || weight === null || !("scales" in weight))
+    throw halfbyteError("INVALID_ARGUMENT", "weight is not a quantized tensor.");
   const size = sizeOf(weight.shape);
   const format = getFormat(weight.format);
-  if (format.bits !== 4) throw halfbyteError("INVALID_ARGUMENT", `A weight of format ${weight.format} is not 4-bit; dequantize() takes every format.`);
+  if (format.bits !== 4)
+    throw halfbyteError(
+      "INVALID_ARGUMENT",
+      `A weight of format ${weight.format} is not 4-bit; dequantize() takes every format.`,
+    );
   expectBlockSize(weight.blockSize, true);
   expectTensor("weight.codes", weight.codes, ["uint8"]);
   expectSize("weight.codes", weight.codes.size, codeBytes(format, size));
@@ -79,7 +100,10 @@ export const dequantize4bit: Operation<"dequantize4bit"> = {
     steps({ weight, dtype }, phantom) {
       if (weight.scales.kind !== "nested") return [];
       const flat = phantomBlockScales(weight, phantom);
-      return [{ op: "dequantizeBlockwise", args: flat.step }, { op: "dequantize4bit", args: { weight: flat.weight, dtype } }];
+      return [
+        { op: "dequantizeBlockwise", args: flat.step },
+        { op: "dequantize4bit", args: { weight: flat.weight, dtype } },
+      ];
     },
   },
 };
@@ -87,19 +111,22 @@ export const dequantize4bit: Operation<"dequantize4bit"> = {
 /** dequantizeBlockwise arguments that decode nested statistics. */
 function denestingArgs(weight: QuantizedTensor) {
   const { scales } = weight;
-  if (scales.kind !== "nested") throw halfbyteError("UNSUPPORTED_KERNEL", "The device has no kernel for this 4-bit weight.");
+  if (scales.kind !== "nested")
+    throw halfbyteError("UNSUPPORTED_KERNEL", "The device has no kernel for this 4-bit weight.");
   const { absmax: codes, nestedAbsmax: absmax, nestedCode: code, nestedBlockSize: blockSize, offset } = scales;
   return { codes, absmax, code, blockSize, offset, dtype: "float32" } as const;
 }
 
 const flatWeight = (weight: QuantizedTensor, absmax: unknown): QuantizedTensor =>
-  createQuantizedTensor({ ...weight, scales: { kind: "block", absmax: absmax as ReturnType<Kernels["quantize4bit"]>["absmax"] } });
+  createQuantizedTensor({
+    ...weight,
+    scales: { kind: "block", absmax: absmax as ReturnType<Kernels["quantize4bit"]>["absmax"] },
+  });
 
 /** Runs `use` with the same weight and plain f32 block scales, which are dropped afterwards. */
 export function withBlockScales(kernels: Kernels, weight: QuantizedTensor, use: (flat: QuantizedTensor) => void): void {
-  const { out: absmax } = kernels.dequantizeBlockwise(denestingArgs(weight));
+  using absmax = kernels.dequantizeBlockwise(denestingArgs(weight)).out;
   use(flatWeight(weight, absmax));
-  absmax.dispose();
 }
 
 export function phantomBlockScales(weight: QuantizedTensor, phantom: Phantom) {
@@ -116,7 +143,10 @@ export const quantizeBlockwise: Operation<"quantizeBlockwise"> = {
     expectOneOf("nonFinite", nonFinite, nonFiniteRules);
     return {
       inputs: [x, code],
-      outputs: { codes: { dtype: "uint8", shape: x.shape }, absmax: { dtype: "float32", shape: [blockCount(x.size, blockSize)] } },
+      outputs: {
+        codes: { dtype: "uint8", shape: x.shape },
+        absmax: { dtype: "float32", shape: [blockCount(x.size, blockSize)] },
+      },
     };
   },
 };

@@ -6,6 +6,10 @@ let shared: Backend | undefined;
 
 /** One shared instance; it is never closed. */
 export function referenceBackend(): Backend {
-  shared ??= createBackend(createReferenceDevice(), { chosen: "reference", skipped: [], selfTest: { cases: 0, ms: 0, cached: false } });
+  shared ??= createBackend(createReferenceDevice(), {
+    chosen: "reference",
+    skipped: [],
+    selfTest: { cases: 0, ms: 0, cached: false },
+  });
   return shared;
 }

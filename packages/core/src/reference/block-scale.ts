@@ -18,7 +18,7 @@ export function absmaxOf(values: Float32Array, count: number, skipNaN: boolean):
     if (magnitude > largest) largest = magnitude;
     finite += magnitude * 0;
   }
-  const hasNaN = finite !== finite && values.subarray(0, count).some(Number.isNaN);
+  const hasNaN = Number.isNaN(finite) && values.subarray(0, count).some(Number.isNaN);
   return hasNaN && !skipNaN ? Number.NaN : largest;
 }
 
@@ -30,11 +30,17 @@ export interface Scaling {
 }
 
 /** Scales one block in place; returns the absmax to store. */
-export function scaleBlock(values: Float32Array, count: number, isTail: boolean, { profile, dividesTail }: Scaling): number {
+export function scaleBlock(
+  values: Float32Array,
+  count: number,
+  isTail: boolean,
+  { profile, dividesTail }: Scaling,
+): number {
   const absmax = absmaxOf(values, count, profile === "cuda");
-  if (profile === "cuda") multiply(values, count, fr(1 / absmax));
-  else if (isTail && dividesTail) return divide(values, count, atLeastSmallest(absmax));
-  else multiply(values, count, fr(1 / atLeastSmallest(absmax)));
+  if (profile !== "cuda" && isTail && dividesTail) return divide(values, count, atLeastSmallest(absmax));
+  // Upstream's 8-bit CPU kernel and its CUDA kernels put no floor under absmax: 1/absmax may be infinite there.
+  const hasFloor = profile === "reference" || (profile === "cpu" && dividesTail);
+  multiply(values, count, fr(1 / (hasFloor ? atLeastSmallest(absmax) : absmax)));
   return absmax;
 }
 

@@ -2,12 +2,13 @@
  * The reference device: plain JavaScript over host memory. It is the specification, the oracle of every test and the last
  * fallback; it is not fast. It runs on the calling thread in slices and knows every operation, format and profile.
  */
-import { viewAs } from "../dtype.js";
+
 import type { Device, Launch, Storage } from "../device.js";
+import { viewAs } from "../dtype.js";
 import { halfbyteError, messageOf, throwIfAborted } from "../errors.js";
 import type { OpName, Ops } from "../kernels.js";
 import type { Reason } from "../registry.js";
-import { storageOf } from "../storage.js";
+import { isTensor, storageKey, storageOf } from "../storage.js";
 import type { ArrayOf, DType, Tensor } from "../tensor.js";
 import { referenceKernels } from "./kernels.js";
 import { type Phase, SliceQueue } from "./slice-queue.js";
@@ -44,14 +45,18 @@ function allocate(byteLength: number): Uint8Array {
   try {
     return new Uint8Array(byteLength);
   } catch (cause) {
-    throw halfbyteError("OUT_OF_MEMORY", `Cannot allocate ${byteLength} bytes of host memory.`, { cause, details: { expected: byteLength } });
+    throw halfbyteError("OUT_OF_MEMORY", `Cannot allocate ${byteLength} bytes of host memory.`, {
+      cause,
+      details: { expected: byteLength },
+    });
   }
 }
 
 const hostOf = (storage: Storage): HostStorage => storage as unknown as HostStorage;
 
 /** The elements of a tensor of this device, for kernels that run in its queue. */
-export const hostArray = <D extends DType>(tensor: Tensor<D>): ArrayOf[D] => viewAs(tensor.dtype, hostOf(storageOf(tensor)).bytes);
+export const hostArray = <D extends DType>(tensor: Tensor<D>): ArrayOf[D] =>
+  viewAs(tensor.dtype, hostOf(storageOf(tensor)).bytes);
 
 /** Work of one operation, and what to look at when it is done. */
 export interface HostWork {
@@ -119,12 +124,29 @@ class ReferenceDevice implements Device {
 
   #launch<K extends OpName>(op: K, kernel: HostKernel<K>, args: Ops[K]["in"], out: Ops[K]["out"]): () => Promise<void> {
     const outcome: Outcome = {};
+    const [source, target] = [pinned(args), pinned(out)];
     // The kernel looks at its arguments only when the queue reaches it: an input may still be written before.
-    const prepare = () => this.#queue.insertNext(...phasesOf(op, kernel(args, out), outcome));
+    const prepare = () => this.#queue.insertNext(...phasesOf(op, kernel(source, target), outcome));
     this.#queue.enqueue(guarded(op, once(prepare), outcome));
     return checkOf(this.#queue, outcome);
   }
 }
+
+/** Arguments as they are now: their handles may be disposed before the queue gets there. */
+const pinned = <T extends object>(args: T): T =>
+  Object.fromEntries(Object.entries(args).map(([name, value]) => [name, pin(value)])) as T;
+
+/** Tensors, alone or as parts of a weight. */
+function pin(value: unknown): unknown {
+  if (isTensor(value)) return pinnedTensor(value);
+  const isWeightOrScales = typeof value === "object" && value !== null && ("scales" in value || "kind" in value);
+  return isWeightOrScales ? pinned(value) : value;
+}
+
+const pinnedTensor = (tensor: Tensor): Tensor => {
+  const { dtype, shape, size, byteLength } = tensor;
+  return { dtype, shape, size, byteLength, [storageKey]: storageOf(tensor) } as unknown as Tensor;
+};
 
 /** What became of an operation; it outlives its arguments. */
 interface Outcome {
@@ -148,7 +170,12 @@ function phasesOf(op: OpName, { phases, check }: HostWork, outcome: Outcome): Ph
 /** The first exception is the fault of the operation: the rest of it is skipped and the queue goes on. */
 function guarded(op: string, phase: Phase, outcome: Outcome): Phase {
   const run = (begin: number, end: number) => {
-    if (!outcome.fault) attempt(op, () => phase.run(begin, end), (error) => (outcome.fault = error));
+    if (!outcome.fault)
+      attempt(
+        op,
+        () => phase.run(begin, end),
+        (error) => (outcome.fault = error),
+      );
   };
   return { ...phase, run };
 }

@@ -31,7 +31,13 @@ export function rowAbsmax(row: Float32Array, threshold: number): number {
 }
 
 /** q = rint(x · fr(fr(1/absmax)·127)), ties to even; outliers and columns in `mask` give 0, and so does a zero row. */
-export function quantizeRow(row: Float32Array, absmax: number, threshold: number, mask: Uint8Array | undefined, q: Int8Array): void {
+export function quantizeRow(
+  row: Float32Array,
+  absmax: number,
+  threshold: number,
+  mask: Uint8Array | undefined,
+  q: Int8Array,
+): void {
   const scale = fr(fr(1 / absmax) * 127);
   for (let k = 0; k < row.length; k++) {
     const isOutlier = mask?.[k] === 1 || (threshold > 0 && Math.abs(row[k]!) >= threshold);
@@ -64,7 +70,11 @@ export interface DequantRow {
 
 /** One row of int8MmDequant, in f32, before it is rounded to the output dtype. */
 export function mmDequantRow(job: DequantRow, out: Float32Array): void {
-  if (job.profile === "cuda") return mmDequantRowCuda(job, out);
+  if (job.profile === "cuda") mmDequantRowCuda(job, out);
+  else mmDequantRowPlain(job, out);
+}
+
+function mmDequantRowPlain(job: DequantRow, out: Float32Array): void {
   const constant = mmDequantConstant[job.profile];
   for (let n = 0; n < out.length; n++) {
     const scaled = fr(fr(fr(job.accumulators[n]!) * fr(job.rowStat * job.colStats[n]!)) * constant);

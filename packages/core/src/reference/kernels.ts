@@ -12,7 +12,7 @@ import { decode4bit, decodeBlockwise, storeDecoded } from "./dequantize.js";
 import { type HostKernel, type HostWork, hostArray } from "./device.js";
 import { type Gemm, gemmPhases, transposedGemmPhases } from "./gemm.js";
 import { dequantizeRow, dotInt8, markOutliers, mmDequantRow, quantizeRow, roundThrough, rowAbsmax } from "./int8.js";
-import { update32bitPhases, update8bitPhases } from "./optimizer.js";
+import { update8bitPhases, update32bitPhases } from "./optimizer.js";
 import { type BlockQuantizer, quantizer4bit, quantizerBlockwise } from "./quantize.js";
 import type { Phase } from "./slice-queue.js";
 
@@ -36,22 +36,36 @@ const quantizeCost = 4;
 
 function quantizeWork(reader: BlockReader, quantizer: BlockQuantizer): HostWork {
   const blocks = blockCount(reader.data.length, reader.blockSize);
-  return { phases: [phase(blocks, reader.blockSize * quantizeCost, quantizer.run)], check: () => rejectNonFinite(reader.firstNonFinite) };
+  return {
+    phases: [phase(blocks, reader.blockSize * quantizeCost, quantizer.run)],
+    check: () => rejectNonFinite(reader.firstNonFinite),
+  };
 }
 
 function rejectNonFinite(index: number): void {
   if (index < 0) return;
-  throw halfbyteError("NON_FINITE_INPUT", `The input is NaN or infinite at flat index ${index}.`, { details: { index } });
+  throw halfbyteError("NON_FINITE_INPUT", `The input is NaN or infinite at flat index ${index}.`, {
+    details: { index },
+  });
 }
 
-const quantize4bit: HostKernel<"quantize4bit"> = ({ x, format, blockSize, profile = "reference", nonFinite = "error" }, { codes, absmax }) => {
+const quantize4bit: HostKernel<"quantize4bit"> = (
+  { x, format, blockSize, profile = "reference", nonFinite = "error" },
+  { codes, absmax },
+) => {
   const reader = new BlockReader(floats(x), x.dtype, blockSize, nonFinite);
   return quantizeWork(reader, quantizer4bit(reader, getFormat(format), profile, hostArray(codes), hostArray(absmax)));
 };
 
-const quantizeBlockwise: HostKernel<"quantizeBlockwise"> = ({ x, code, blockSize, profile = "reference", nonFinite = "error" }, { codes, absmax }) => {
+const quantizeBlockwise: HostKernel<"quantizeBlockwise"> = (
+  { x, code, blockSize, profile = "reference", nonFinite = "error" },
+  { codes, absmax },
+) => {
   const reader = new BlockReader(floats(x), x.dtype, blockSize, nonFinite);
-  return quantizeWork(reader, quantizerBlockwise(reader, hostArray(code), profile, hostArray(codes), hostArray(absmax)));
+  return quantizeWork(
+    reader,
+    quantizerBlockwise(reader, hostArray(code), profile, hostArray(codes), hostArray(absmax)),
+  );
 };
 
 /** f32 block scales; nested ones are decoded first. */
@@ -70,7 +84,8 @@ function weight4bit(weight: QuantizedTensor) {
   const { absmax, phases } = blockScales(weight.scales);
   const codes = hostArray(weight.codes as Tensor<"uint8">);
   const code = weight.code ? hostArray(weight.code) : getFormat(weight.format).code;
-  const decode = (begin: number, end: number, out: Float32Array) => decode4bit(codes, absmax, code, weight.blockSize, begin, end, out);
+  const decode = (begin: number, end: number, out: Float32Array) =>
+    decode4bit(codes, absmax, code, weight.blockSize, begin, end, out);
   return { decode, phases };
 }
 
@@ -80,14 +95,22 @@ const dequantize4bit: HostKernel<"dequantize4bit"> = ({ weight, dtype }, { out }
   return { phases: [...phases, phase(out.size, 2, store)] };
 };
 
-const dequantizeBlockwise: HostKernel<"dequantizeBlockwise"> = ({ codes, absmax, code, blockSize, offset = 0, dtype }, { out }) => {
+const dequantizeBlockwise: HostKernel<"dequantizeBlockwise"> = (
+  { codes, absmax, code, blockSize, offset = 0, dtype },
+  { out },
+) => {
   const [bytes, scales, table] = [hostArray(codes), hostArray(absmax), hostArray(code)];
-  const decode = (begin: number, end: number, piece: Float32Array) => decodeBlockwise(bytes, scales, table, blockSize, begin, end, piece, offset);
+  const decode = (begin: number, end: number, piece: Float32Array) =>
+    decodeBlockwise(bytes, scales, table, blockSize, begin, end, piece, offset);
   return { phases: [phase(out.size, 2, (begin, end) => storeDecoded(dtype, begin, end, floats(out), decode))] };
 };
 
 /** x[.., K] · W[N, K]ᵀ + bias, or x[.., N] · W[N, K] when transposed. */
-function gemmWork({ x, weight, bias, transpose = false }: GemmArgs, out: Tensor<Float>, weightRow: Gemm["weightRow"]): Phase[] {
+function gemmWork(
+  { x, weight, bias, transpose = false }: GemmArgs,
+  out: Tensor<Float>,
+  weightRow: Gemm["weightRow"],
+): Phase[] {
   const { values, phases } = widened(x);
   const [n, k] = [weight.shape[0]!, weight.shape[1]!];
   const shape = { x: values, weightRow, m: rowsOf(x.shape), n, k, dtype: out.dtype, out: floats(out) };
@@ -115,7 +138,10 @@ const gemm: HostKernel<"gemm"> = (args, { out }) => {
   return { phases: gemmWork(args, out, (n, row) => widen(dtype, values, n * k, (n + 1) * k, row)) };
 };
 
-const int8VectorwiseQuant: HostKernel<"int8VectorwiseQuant"> = ({ x, threshold, nonFinite = "error" }, { q, rowStats, outlierColumns }) => {
+const int8VectorwiseQuant: HostKernel<"int8VectorwiseQuant"> = (
+  { x, threshold, nonFinite = "error" },
+  { q, rowStats, outlierColumns },
+) => {
   const [rows, k] = [rowsOf(x.shape), lastOf(x.shape)];
   const reader = new BlockReader(floats(x), x.dtype, k, nonFinite);
   const [codes, stats, mask] = [hostArray(q), hostArray(rowStats), hostArray(outlierColumns)];
@@ -142,7 +168,8 @@ const int8VectorwiseDequant: HostKernel<"int8VectorwiseDequant"> = ({ q, rowStat
   const k = lastOf(q.shape);
   const [codes, stats, values] = [hostArray(q), hostArray(rowStats), hostArray(out)];
   const run = (begin: number, end: number) => {
-    for (let r = begin; r < end; r++) dequantizeRow(codes.subarray(r * k, (r + 1) * k), stats[r]!, values.subarray(r * k, (r + 1) * k));
+    for (let r = begin; r < end; r++)
+      dequantizeRow(codes.subarray(r * k, (r + 1) * k), stats[r]!, values.subarray(r * k, (r + 1) * k));
   };
   return { phases: [phase(rowsOf(q.shape), k, run)] };
 };
@@ -162,7 +189,17 @@ type MmDequantArgs = Pick<Ops["int8MmDequant"]["in"], "rowStats" | "colStats" | 
 function scaledRow({ rowStats, colStats, bias, profile = "reference" }: MmDequantArgs) {
   const [stats, columns, addend] = [hostArray(rowStats), hostArray(colStats), bias ? widenedBias(bias) : undefined];
   return (r: number, accumulators: Int32Array, out: Float32Array) =>
-    mmDequantRow({ accumulators, rowStat: stats[r]!, colStats: columns, bias: addend, biasIsFloat16: bias?.dtype === "float16", profile }, out);
+    mmDequantRow(
+      {
+        accumulators,
+        rowStat: stats[r]!,
+        colStats: columns,
+        bias: addend,
+        biasIsFloat16: bias?.dtype === "float16",
+        profile,
+      },
+      out,
+    );
 }
 
 const int8MmDequant: HostKernel<"int8MmDequant"> = (args, { out }) => {
@@ -180,7 +217,11 @@ const int8MmDequant: HostKernel<"int8MmDequant"> = (args, { out }) => {
 };
 
 /** Row by row: integer product, scaled result, an optional correction, one rounding to the output dtype. */
-function scaledProduct(args: MmDequantArgs & { a: Tensor<"int8">; b: Tensor<"int8"> }, out: Tensor<Float>, correct?: (r: number, row: Float32Array) => void): HostWork {
+function scaledProduct(
+  args: MmDequantArgs & { a: Tensor<"int8">; b: Tensor<"int8"> },
+  out: Tensor<Float>,
+  correct?: (r: number, row: Float32Array) => void,
+): HostWork {
   const [n, k] = [args.b.shape[0]!, lastOf(args.b.shape)];
   const [a, b] = [hostArray(args.a), hostArray(args.b)];
   const scale = scaledRow(args);
@@ -220,7 +261,10 @@ const int8MixedScaledMm: HostKernel<"int8MixedScaledMm"> = (args, { out }) => {
   return { phases: [...phases, ...product.phases] };
 };
 
-const optimizerUpdate32bit: HostKernel<"optimizerUpdate32bit"> = ({ optimizer, param, grad, state1, state2, step, profile = "reference" }, { updateNorm }) => {
+const optimizerUpdate32bit: HostKernel<"optimizerUpdate32bit"> = (
+  { optimizer, param, grad, state1, state2, step, profile = "reference" },
+  { updateNorm },
+) => {
   const { values, phases } = widened(grad);
   const job = { optimizer, step, profile, dtype: param.dtype, param: floats(param), grad: values };
   const states = { state1: hostArray(state1), state2: state2 && hostArray(state2) };

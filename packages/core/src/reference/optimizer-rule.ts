@@ -64,7 +64,8 @@ export function ruleOf(optimizer: Optimizer, step: Step, profile: Profile): Rule
 const isAdam = (optimizer: Optimizer): boolean => optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb";
 
 /** c2 / c1: what bias correction does to an Adam step. */
-export const adamCorrection = ({ beta1, beta2, step }: Step): number => Math.sqrt(1 - beta2 ** step) / (1 - beta1 ** step);
+export const adamCorrection = ({ beta1, beta2, step }: Step): number =>
+  Math.sqrt(1 - beta2 ** step) / (1 - beta1 ** step);
 
 /** The scalars of Adam-like rules, rounded to f32. */
 function adamScalars({ beta1, beta2, step, eps }: Step) {
@@ -82,7 +83,8 @@ function adamScalars({ beta1, beta2, step, eps }: Step) {
 const blend = (mean: number, beta: number, x: number, oneMinus: number): number => fma(x, oneMinus, fr(mean * beta));
 
 /** A running mean of squares: fma(fr((1 − β) · x), x, fr(mean · β)). */
-const blendSquare = (mean: number, beta: number, x: number, oneMinus: number): number => fma(fr(oneMinus * x), x, fr(mean * beta));
+const blendSquare = (mean: number, beta: number, x: number, oneMinus: number): number =>
+  fma(fr(oneMinus * x), x, fr(mean * beta));
 
 /** m / (√v + eps · c2); the factor c2 / c1 is part of the rate. */
 function adam(step: Step): UpdateStates {

@@ -28,7 +28,14 @@ export interface States32 {
 }
 
 /** Reads element i of the states, runs the rule on it; returns the direction, or undefined when the element is skipped. */
-function advance(job: OptimizerJob, rule: Rule, e: Element, p: number, grad: number, load: () => void): number | undefined {
+function advance(
+  job: OptimizerJob,
+  rule: Rule,
+  e: Element,
+  p: number,
+  grad: number,
+  load: () => void,
+): number | undefined {
   e.p = p;
   e.g = fr(fr(job.step.gradScale) * grad);
   if (job.step.skipZeros && e.g === 0) return undefined;
@@ -110,9 +117,21 @@ export function update8bitPhases(job: OptimizerJob, states: States8): Phase[] {
   const rule = ruleOf(job.optimizer, job.step, job.profile);
   const size = job.grad.length;
   const blocks = Math.ceil(size / states.blockSize);
-  const first = new StateBlocks(states.state1.subarray(0, size), states.absmax1.subarray(0, blocks), states.code1, states.blockSize, job.profile);
+  const first = new StateBlocks(
+    states.state1.subarray(0, size),
+    states.absmax1.subarray(0, blocks),
+    states.code1,
+    states.blockSize,
+    job.profile,
+  );
   const slow = rule.stacked
-    ? new StateBlocks(states.state1.subarray(size), states.absmax1.subarray(blocks), states.code1, states.blockSize, job.profile)
+    ? new StateBlocks(
+        states.state1.subarray(size),
+        states.absmax1.subarray(blocks),
+        states.code1,
+        states.blockSize,
+        job.profile,
+      )
     : undefined;
   const second = states.state2
     ? new StateBlocks(states.state2, states.absmax2!, states.code2!, states.blockSize, job.profile)
@@ -124,7 +143,15 @@ export function update8bitPhases(job: OptimizerJob, states: States8): Phase[] {
   return [{ rows: blocks, rowCost: states.blockSize * elementCost, run }];
 }
 
-function updateBlock(job: OptimizerJob, rule: Rule, block: number, params: Float32Array, first: StateBlocks, slow: StateBlocks | undefined, second: StateBlocks | undefined): void {
+function updateBlock(
+  job: OptimizerJob,
+  rule: Rule,
+  block: number,
+  params: Float32Array,
+  first: StateBlocks,
+  slow: StateBlocks | undefined,
+  second: StateBlocks | undefined,
+): void {
   const begin = block * params.length;
   const count = Math.min(params.length, job.grad.length - begin);
   for (const state of [first, slow, second]) state?.decode(block, count);
@@ -143,20 +170,38 @@ function updateBlock(job: OptimizerJob, rule: Rule, block: number, params: Float
 }
 
 /** Two-state CUDA kernels leave the parameter alone where the gradient is NaN or Infinity. */
-const skipsNonFinite = (job: OptimizerJob, rule: Rule, grad: number): boolean => job.profile === "cuda" && rule.twoStates && !Number.isFinite(grad);
+const skipsNonFinite = (job: OptimizerJob, rule: Rule, grad: number): boolean =>
+  job.profile === "cuda" && rule.twoStates && !Number.isFinite(grad);
 
-function clearStates(i: number, first: StateBlocks, slow: StateBlocks | undefined, second: StateBlocks | undefined): undefined {
+function clearStates(
+  i: number,
+  first: StateBlocks,
+  slow: StateBlocks | undefined,
+  second: StateBlocks | undefined,
+): undefined {
   for (const state of [first, slow, second]) if (state) state.values[i] = 0;
   return undefined;
 }
 
-function loadStates(e: Element, i: number, first: StateBlocks, slow: StateBlocks | undefined, second: StateBlocks | undefined): void {
+function loadStates(
+  e: Element,
+  i: number,
+  first: StateBlocks,
+  slow: StateBlocks | undefined,
+  second: StateBlocks | undefined,
+): void {
   e.s1 = first.values[i]!;
   e.slow = slow ? slow.values[i]! : 0;
   e.s2 = second ? second.values[i]! : 0;
 }
 
-function storeStates(e: Element, i: number, first: StateBlocks, slow: StateBlocks | undefined, second: StateBlocks | undefined): void {
+function storeStates(
+  e: Element,
+  i: number,
+  first: StateBlocks,
+  slow: StateBlocks | undefined,
+  second: StateBlocks | undefined,
+): void {
   first.values[i] = e.s1;
   if (slow) slow.values[i] = e.slow;
   if (second) second.values[i] = e.s2;

@@ -1,6 +1,7 @@
 /** Quantization of runs of blocks: absmax, scaled values, codes. */
-import { packPair } from "../formats/packing.js";
+
 import type { Format } from "../formats/format.js";
+import { packPair } from "../formats/packing.js";
 import type { Profile } from "../kernels.js";
 import { type BlockReader, scaleBlock } from "./block-scale.js";
 import { type Encoder, encoder4bit, encoderBlockwise } from "./encode.js";
@@ -12,7 +13,13 @@ export interface BlockQuantizer {
 }
 
 /** 4-bit codes, packed; the last nibble of an odd tensor is the code of 0. */
-export function quantizer4bit(reader: BlockReader, format: Format, profile: Profile, codes: Uint8Array, absmax: Float32Array): BlockQuantizer {
+export function quantizer4bit(
+  reader: BlockReader,
+  format: Format,
+  profile: Profile,
+  codes: Uint8Array,
+  absmax: Float32Array,
+): BlockQuantizer {
   const encode = encoder4bit(format, profile);
   const block = new Uint8Array(reader.blockSize + 1);
   const padding = codeOfZero(encode);
@@ -40,7 +47,13 @@ function packBlock(block: Uint8Array, count: number, codes: Uint8Array, offset: 
 }
 
 /** One byte per element; a zero block gets the code of 0, except code 0 under the profiles that copy upstream's kernels. */
-export function quantizerBlockwise(reader: BlockReader, code: Float32Array, profile: Profile, codes: Uint8Array, absmax: Float32Array): BlockQuantizer {
+export function quantizerBlockwise(
+  reader: BlockReader,
+  code: Float32Array,
+  profile: Profile,
+  codes: Uint8Array,
+  absmax: Float32Array,
+): BlockQuantizer {
   const encode = encoderBlockwise(code, profile);
   return {
     run(begin, end) {

@@ -15,7 +15,7 @@ const bitsOf = (values: Float32Array): number[] => [
 ];
 
 const floor = exact.fromDecimal("1e-38");
-const larger = (a: number, b: number): number => (a > b ? a : b);
+const larger = (a: number, b: number): number => Math.max(a, b);
 const minusOne = exact.negate32(exact.one32);
 
 function clamp(bits: number): number {
@@ -87,14 +87,17 @@ const half = exact.fromDecimal("0.5");
 const lastBin32 = exact.fromInteger(lastBin);
 
 /** −1 + 2i/65535 as the table's maker computes it. */
-const binCentre = (i: number): number =>
-  exact.add(minusOne, exact.divide(exact.fromInteger(2 * i), lastBin32));
+const binCentre = (i: number): number => exact.add(minusOne, exact.divide(exact.fromInteger(2 * i), lastBin32));
 
-/** Upstream's CPU kernel: bin trunc(fma(fr(fr(v + 1) / 2), 65535, 0.5)) holds the nearest code of its centre. */
+/**
+ * Upstream's CPU kernel: bin trunc(fma(fr(fr(v + 1) / 2), 65535, 0.5)) holds the nearest code of its centre. NaN, which is
+ * 0 · (1/absmax) when the reciprocal overflows, is undefined upstream and 0 here.
+ */
 function binned(code: readonly number[]): Decide {
   const nearest = midpointRule(code, "highest");
   const known = new Map<number, number>();
   return (scaled) => {
+    if (exact.isNaN32(scaled)) return 0;
     const place = exact.multiply(exact.add(scaled, exact.one32), half);
     const bin = exact.truncate(exact.multiplyAdd(place, lastBin32, half));
     if (!known.has(bin)) known.set(bin, nearest(binCentre(bin)));
@@ -112,15 +115,25 @@ interface Scaled {
   readonly scaled: readonly number[];
 }
 
-/** One block of patterns divided by its absmax; a partial block of a 4-bit tensor really divides. */
-function scaleBlock(block: readonly number[], profile: Profile, divides: boolean): Scaled {
-  const absmax = block.map((bits) => exact.magnitude(bits)).reduce(larger, 0);
-  const raised = profile === "cuda" ? absmax : larger(absmax, floor);
-  if (divides && profile !== "cuda") {
-    return { absmax: raised, scaled: block.map((bits) => clamp(exact.divide(bits, raised))) };
-  }
-  const inverse = exact.reciprocal(raised);
+const largestMagnitude = (block: readonly number[]): number =>
+  block.map((bits) => exact.magnitude(bits)).reduce(larger, 0);
+
+/** One block of patterns times the reciprocal of its absmax. */
+function scaleByReciprocal(block: readonly number[], hasFloor: boolean): Scaled {
+  const absmax = largestMagnitude(block);
+  const inverse = exact.reciprocal(hasFloor ? larger(absmax, floor) : absmax);
   return { absmax, scaled: block.map((bits) => clamp(exact.multiply(bits, inverse))) };
+}
+
+/** The partial block of a 4-bit tensor: a division, and the raised absmax is stored. */
+function scaleByDivision(block: readonly number[]): Scaled {
+  const absmax = larger(largestMagnitude(block), floor);
+  return { absmax, scaled: block.map((bits) => clamp(exact.divide(bits, absmax))) };
+}
+
+function scale4bit(block: readonly number[], blockSize: number, profile: Profile): Scaled {
+  const divides = block.length < blockSize && profile !== "cuda";
+  return divides ? scaleByDivision(block) : scaleByReciprocal(block, profile !== "cuda");
 }
 
 function* blocksOf(patterns: ArrayLike<number>, blockSize: number): Generator<number[]> {
@@ -135,7 +148,7 @@ export function quantize4bit(patterns: ArrayLike<number>, blockSize: number, for
   const decide = decide4bit(format, profile);
   const [codes, absmax]: [number[], number[]] = [[], []];
   for (const block of blocksOf(patterns, blockSize)) {
-    const result = scaleBlock(block, profile, block.length < blockSize);
+    const result = scale4bit(block, blockSize, profile);
     absmax.push(result.absmax);
     codes.push(...result.scaled.map(decide));
   }
@@ -154,7 +167,7 @@ export function quantize8bit(
   const decide = decide8bit(code, profile);
   const [codes, absmax]: [number[], number[]] = [[], []];
   for (const block of blocksOf(patterns, blockSize)) {
-    const result = scaleBlock(block, profile, false);
+    const result = scaleByReciprocal(block, profile === "reference");
     absmax.push(result.absmax);
     const isZero = result.absmax === 0 && profile !== "reference";
     codes.push(...(isZero ? block.map(() => 0) : result.scaled.map(decide)));

@@ -91,7 +91,7 @@ export function round(value: Rational, format: FloatFormat = binary32): number {
   const scaled = unit < 0 ? value.numerator << BigInt(-unit) : value.numerator;
   const places = nearestEven(scaled, unit > 0 ? value.denominator << BigInt(unit) : value.denominator);
   // A carry out of the mantissa lands in the exponent field, where it belongs.
-  const pattern = unit > 254 ? infinity(format) : ((unit - smallest) << format.mantissaBits) + Number(places);
+  const pattern = (unit - smallest) * 2 ** format.mantissaBits + Number(places);
   return sign + Math.min(pattern, infinity(format));
 }
 

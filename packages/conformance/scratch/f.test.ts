@@ -1,0 +1,1 @@
+import { reference } from "@halfbyte/core"; import { describeBackend } from "../src/index.js"; describeBackend(reference(), { scale: "full" });
