@@ -8,7 +8,7 @@ import type { NonFinite, Profile } from "./kernels.js";
 import { logOnce } from "./logger.js";
 import { expectRank } from "./operations/operation.js";
 import { blockFormat, withBlockScales } from "./operations/quantize.js";
-import { createQuantizedTensor, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
+import { bitsOf, createQuantizedTensor, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 import { referenceBackend } from "./reference/backend.js";
 import type { Float, Tensor } from "./tensor.js";
 
@@ -134,7 +134,7 @@ export async function nestedScales(
 /** Decodes a quantized tensor of any format; `dtype` defaults to the one it was made from. */
 export function dequantize(weight: QuantizedTensor, { dtype = weight.dtype }: { dtype?: Float } = {}): Tensor<Float> {
   const { kernels } = weight.backend;
-  if (getFormat(weight.format).bits === 4) return kernels.dequantize4bit({ weight, dtype }).out;
+  if (bitsOf(weight) === 4) return kernels.dequantize4bit({ weight, dtype }).out;
   if (weight.scales.kind === "row") return dequantizeRows(weight, dtype);
   if (weight.scales.kind === "block") return dequantizeBlocks(weight, dtype);
   let out: Tensor<Float> | undefined;

@@ -3,6 +3,7 @@
  * the checkpoint and never change; a kernel that wants another layout keeps a packed copy aside.
  */
 import type { Backend } from "./backend.js";
+import { getFormat } from "./formats/index.js";
 import type { Float, Shape, Tensor } from "./tensor.js";
 
 export type Scales =
@@ -36,6 +37,12 @@ export interface QuantizedTensor extends Disposable {
 }
 
 export type QuantizedParts = Omit<QuantizedTensor, "backend" | "to" | "dispose" | typeof Symbol.dispose>;
+
+/** Bits per code: the stored table decides, also for a format that nobody registered. */
+export function bitsOf({ code, format }: Pick<QuantizedTensor, "code" | "format">): 4 | 8 {
+  if (code) return code.size === 256 ? 8 : 4;
+  return getFormat(format).bits;
+}
 
 /** The tensors a quantized tensor consists of, codes first. */
 export function tensorsOf(parts: Pick<QuantizedTensor, "codes" | "code" | "scales">): Tensor[] {

@@ -86,10 +86,11 @@ export function registerBackend(provider: BackendProvider): void {
   registeredProviders().set(provider.name, provider);
 }
 
-/** Registered providers in the default order: cuda, webgpu, cpu, then others as registered. */
+/** Registered providers in the default order: cuda, webgpu, cpu, then others as registered, the reference last. */
 export function registeredBackends(): readonly BackendProvider[] {
+  const others = defaultOrder.length;
   const rank = ({ name }: BackendProvider) =>
-    defaultOrder.includes(name) ? defaultOrder.indexOf(name) : defaultOrder.length;
+    name === "reference" ? others + 1 : defaultOrder.includes(name) ? defaultOrder.indexOf(name) : others;
   return [...registeredProviders().values()].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -114,11 +115,11 @@ export async function openBackend(
   throw halfbyteError("BACKEND_UNAVAILABLE", `No backend could be opened:\n${skipped.map(sayReason).join("\n")}`);
 }
 
-const orderFromEnvironment = (): readonly string[] | undefined =>
-  environment("HALFBYTE_BACKEND")
-    ?.split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+function orderFromEnvironment(): readonly string[] | undefined {
+  const names = (environment("HALFBYTE_BACKEND") ?? "").split(",").map((name) => name.trim());
+  const order = names.filter((name) => name !== "");
+  return order.length > 0 ? order : undefined;
+}
 
 /** Names in the order asked for, each with its provider; the reference last. */
 function candidatesOf(providers: readonly BackendProvider[], order: readonly string[] | undefined) {
@@ -149,17 +150,31 @@ async function tryProvider(provider: BackendProvider, options: OpenOptions, name
 
 /** detect() must not throw or hang; one that does is skipped with DETECT_FAILED. */
 async function detectWithin(provider: BackendProvider, signal: AbortSignal | undefined): Promise<Detection | Skipped> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`detect() did not answer within ${detectLimitMs} ms`)), detectLimitMs);
-  });
+  const patience = createPatience(signal);
   try {
-    return await Promise.race([provider.detect(signal ? { signal } : {}), limit]);
+    return await Promise.race([provider.detect(signal ? { signal } : {}), patience.ended]);
   } catch (thrown) {
+    throwIfAborted(signal, "Opening a backend");
     return skip(provider.name, "detect", thrown, "DETECT_FAILED");
   } finally {
-    clearTimeout(timer);
+    patience.release();
   }
+}
+
+/** `ended` rejects when the time limit has passed or the caller gives up. */
+function createPatience(signal: AbortSignal | undefined) {
+  let end = (_why: string): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    end = (why) => reject(new Error(why));
+  });
+  const timer = setTimeout(() => end(`detect() did not answer within ${detectLimitMs} ms`), detectLimitMs);
+  const abort = () => end("aborted");
+  signal?.addEventListener("abort", abort);
+  const release = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  };
+  return { ended, release };
 }
 
 /** Why a detected provider is not opened; software adapters only on request, they are slower than the CPU. */
@@ -176,7 +191,11 @@ function refusalOf(detection: Detection, softwareAllowed: boolean): Reason | und
 
 async function openDevice(provider: BackendProvider, signal: AbortSignal | undefined): Promise<Device | Skipped> {
   try {
-    return await provider.open(signal ? { signal } : {});
+    throwIfAborted(signal, "Opening a backend");
+    const device = await provider.open(signal ? { signal } : {});
+    if (signal?.aborted) await device.close().catch(() => undefined);
+    throwIfAborted(signal, "Opening a backend");
+    return device;
   } catch (thrown) {
     throwIfAborted(signal, "Opening a backend");
     return skip(provider.name, "open", thrown, "OPEN_FAILED");

@@ -17,7 +17,8 @@ import type { Float } from "../tensor.js";
 import type { HostScales, HostWeight } from "./host-weight.js";
 import { encodeQuantState, parseQuantState, type QuantState } from "./quant-state.js";
 import type { QuantStorage } from "./quantization-config.js";
-import type { SafetensorsFile, TensorEntry } from "./safetensors.js";
+import type { TensorEntry } from "./safetensors.js";
+import type { TensorStore } from "./shards.js";
 import type { StoredDType } from "./stored-dtype.js";
 
 export const storedFloats: Readonly<Record<Float, StoredDType>> = { float32: "F32", float16: "F16", bfloat16: "BF16" };
@@ -149,37 +150,50 @@ export interface StoredWeight {
 
 const sideNames = ["absmax", "quant_map", "nested_absmax", "nested_quant_map"];
 
-/** The quantized weights of a file. Throws SIDE_TENSOR_MISSING for a quant_state or SCB without its weight. */
-export function findStoredWeights(file: SafetensorsFile): StoredWeight[] {
-  return [...file.entries.keys()].flatMap((key): StoredWeight[] => {
-    if (key.includes(stateMarker)) return [weight4bit(file, key)];
-    return /(^|\.)SCB$/.test(key) ? [weight8bit(file, key)] : [];
-  });
+/** The quantized weights among stored tensors. Throws SIDE_TENSOR_MISSING for a side tensor without its weight, QUANT_STATE_INCONSISTENT for a weight with two of a kind. */
+export function findStoredWeights(file: TensorStore): StoredWeight[] {
+  const weights = new Map<string, StoredWeight>();
+  for (const key of file.entries.keys()) {
+    const weight = weightOf(file, key);
+    if (!weight) continue;
+    if (weights.has(weight.name)) throw inconsistent(weight.name, "stands beside another one of the same weight");
+    weights.set(weight.name, weight);
+  }
+  return [...weights.values()];
 }
 
-function weight4bit(file: SafetensorsFile, stateKey: string): StoredWeight {
+/** The weight that this side tensor belongs to, when it is the kind that every weight has one of. */
+function weightOf(file: TensorStore, key: string): StoredWeight | undefined {
+  if (key.includes(stateMarker)) return weight4bit(file, key);
+  if (/(^|\.)SCB$/.test(key)) return weight8bit(file, key);
+  const scb = key.replace(/(^|\.)weight_format$/, "$1SCB");
+  if (scb !== key && !file.entries.has(scb)) throw missing(file, scb, key);
+  return undefined;
+}
+
+function weight4bit(file: TensorStore, stateKey: string): StoredWeight {
   const name = stateKey.slice(0, stateKey.indexOf(stateMarker));
   if (!file.entries.has(name)) throw missing(file, name, stateKey);
   const sides = sideNames.map((side) => `${name}.${side}`).filter((side) => file.entries.has(side));
   return { name, bits: 4, tensors: [name, ...sides, stateKey] };
 }
 
-function weight8bit(file: SafetensorsFile, scbKey: string): StoredWeight {
+function weight8bit(file: TensorStore, scbKey: string): StoredWeight {
   const module = scbKey.replace(/SCB$/, "");
   if (!file.entries.has(`${module}weight`)) throw missing(file, `${module}weight`, scbKey);
   const format = [`${module}weight_format`].filter((key) => file.entries.has(key));
   return { name: `${module}weight`, bits: 8, tensors: [`${module}weight`, scbKey, ...format] };
 }
 
-function missing(file: SafetensorsFile, tensor: string, needs: string): Error {
-  return halfbyteError("SIDE_TENSOR_MISSING", `${file.source.name} has "${needs}" but not "${tensor}".`, {
+function missing(file: TensorStore, tensor: string, needs: string): Error {
+  return halfbyteError("SIDE_TENSOR_MISSING", `${file.name} has "${needs}" but not "${tensor}".`, {
     details: { tensor },
   });
 }
 
 /** Reads a quantized weight and checks its side tensors against its quant_state. `dtype` is what int8 weights were made from. */
 export async function loadWeight(
-  file: SafetensorsFile,
+  file: TensorStore,
   weight: StoredWeight,
   dtype: Float,
   signal?: AbortSignal,
@@ -190,7 +204,7 @@ export async function loadWeight(
 
 class SideReader {
   constructor(
-    readonly file: SafetensorsFile,
+    readonly file: TensorStore,
     readonly weight: string,
     readonly signal: AbortSignal | undefined,
   ) {}
@@ -260,8 +274,8 @@ function checkPacked(entry: TensorEntry, state: QuantState, expected: number): v
 /** The stored table wins; without one, that of the format. */
 async function loadCode(reader: SideReader, { quantType }: QuantState): Promise<Float32Array> {
   const name = `${reader.weight}.quant_map`;
-  if (reader.file.entries.has(name) || !hasFormat(quantType)) return reader.floats(name, 16);
-  return getFormat(quantType).code;
+  const known = hasFormat(quantType) && getFormat(quantType).bits === 4;
+  return reader.file.entries.has(name) || !known ? reader.floats(name, 16) : getFormat(quantType).code;
 }
 
 async function loadScales(reader: SideReader, { nested }: QuantState, blocks: number): Promise<HostScales> {

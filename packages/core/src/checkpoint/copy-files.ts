@@ -11,12 +11,12 @@ const piece = 8 << 20;
 /** Copies what is neither a shard, its index, nor config.json, which are written anew. */
 export async function copyOtherFiles(
   repository: Repository,
-  { shards, files }: ShardSet,
+  { shards, index, files }: ShardSet,
   sink: Sink,
   signal?: AbortSignal,
 ): Promise<{ copied: string[]; skipped: string[] }> {
-  const written = new Set([configName, ...shards.map(({ file }) => file)]);
-  const others = files.filter((file) => !written.has(file) && !file.endsWith(".safetensors.index.json"));
+  const written = new Set([configName, index?.file, ...shards.map(({ file }) => file)]);
+  const others = files.filter((file) => !written.has(file));
   const skipped = others.filter((file) => weightFiles.test(file) || indexFiles.test(file));
   const copied = others.filter((file) => !skipped.includes(file));
   for (const file of copied) await copyFile(repository, file, sink, signal);

@@ -13,7 +13,15 @@ import type { CheckpointProgress } from "./quantize-checkpoint.js";
 import { layoutSafetensors } from "./safetensors.js";
 import { isConv1dWeight } from "./select-weights.js";
 import { rewriteIndex } from "./shard-index.js";
-import { closeShards, openShards, readText, type Shard, type ShardSet } from "./shards.js";
+import {
+  closeShards,
+  openShards,
+  readText,
+  type Shard,
+  type ShardSet,
+  type TensorStore,
+  tensorStore,
+} from "./shards.js";
 import { type Sink, type SinkFile, writeFileTo } from "./sink.js";
 import type { Repository } from "./source.js";
 import type { JsonObject } from "./strict-json.js";
@@ -72,10 +80,10 @@ class Run {
     const { repository, shards, sink, options } = this;
     const text = shards.files.includes(configName) ? await readText(repository, configName, options.signal) : undefined;
     const config = text === undefined ? undefined : parseConfig(text);
-    const stored = new Map(shards.shards.map((shard) => [shard, findStoredWeights(shard.safetensors)]));
-    const total = [...stored.values()].reduce((sum, weights) => sum + weights.length, 0);
-    if (total === 0) throw halfbyteError("NOT_QUANTIZED", `${repository.name} holds no quantized weight.`);
-    for (const [shard, weights] of stored) await this.#writeShard(shard, weights, config, total);
+    const store = tensorStore(repository.name, shards.shards);
+    const weights = findStoredWeights(store);
+    if (weights.length === 0) throw notQuantized(repository.name);
+    for (const shard of shards.shards) await this.#writeShard(shard, store, weights, config);
     if (shards.index)
       await writeFileTo(
         sink,
@@ -89,12 +97,13 @@ class Run {
 
   async #writeShard(
     shard: Shard,
+    store: TensorStore,
     weights: readonly StoredWeight[],
     config: JsonObject | undefined,
-    total: number,
   ): Promise<void> {
     const decoded = new Map<string, { spec: StoredSpec; bytes: () => Promise<Uint8Array> }>();
-    for (const weight of weights) decoded.set(weight.name, await this.#decoder(shard, weight, config));
+    for (const weight of weights.filter(({ name }) => shard.safetensors.entries.has(name)))
+      decoded.set(weight.name, await this.#decoder(store, weight, config));
     const consumed = new Set(weights.flatMap(({ tensors }) => tensors));
     const copied = [...shard.safetensors.entries.values()].filter(({ name }) => !consumed.has(name));
     const layout = layoutSafetensors(
@@ -110,7 +119,7 @@ class Run {
       else await this.#copy(shard, name, byteOffset, file);
       this.#placement.set(name, shard.file);
       this.#bytesOut += byteLength;
-      if (weight) this.#tell(name, byteLength, total);
+      if (weight) this.#tell(name, byteLength, weights.length);
     }
     await file.close();
   }
@@ -130,9 +139,9 @@ class Run {
   }
 
   /** Shape and dtype now, bytes later; Conv1D weights are turned back. */
-  async #decoder(shard: Shard, weight: StoredWeight, config: JsonObject | undefined) {
+  async #decoder(store: TensorStore, weight: StoredWeight, config: JsonObject | undefined) {
     const { signal, backend } = this.options;
-    const load = () => loadWeight(shard.safetensors, weight, configDtype(config) ?? "float16", signal);
+    const load = () => loadWeight(store, weight, configDtype(config) ?? "float16", signal);
     const { shape, dtype: original } = await load();
     const dtype = this.options.dtype ?? original;
     const turn = isConv1dWeight(weight.name, config) && shape.length === 2;
@@ -148,5 +157,8 @@ class Run {
     };
   }
 }
+
+const notQuantized = (name: string): Error =>
+  halfbyteError("NOT_QUANTIZED", `${name} holds no quantized weight.`, { details: { file: name } });
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -51,7 +51,7 @@ async function removeStale(destination: string): Promise<void> {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
     if (!Number.isSafeInteger(pid) || isRunning(pid)) continue;
     log("warn", `removing ${join(dirname(destination), name)}, left behind by an interrupted run.`);
-    await rm(join(dirname(destination), name), { recursive: true, force: true });
+    await guarded(destination, () => rm(join(dirname(destination), name), { recursive: true, force: true }));
   }
 }
 
@@ -89,7 +89,7 @@ class DiskSink implements Sink {
     const old = this.options.force && (await exists(this.name)) ? `${this.name}.old-${Date.now()}` : undefined;
     if (old) await guarded(this.name, () => rename(this.name, old));
     else if (await exists(this.name)) throw outputExists(this.name);
-    await guarded(this.name, () => rename(this.partial, this.name));
+    await guarded(this.name, () => rename(this.partial, this.name).catch((thrown) => restore(old, this.name, thrown)));
     await syncFolder(dirname(this.name));
     if (old) await rm(old, { recursive: true, force: true });
   }
@@ -98,6 +98,12 @@ class DiskSink implements Sink {
     for (const file of [...this.#open]) await file.close().catch(() => undefined);
     await rm(this.partial, { recursive: true, force: true });
   }
+}
+
+/** Puts the old destination back in its place. */
+async function restore(old: string | undefined, name: string, thrown: unknown): Promise<never> {
+  if (old) await rename(old, name);
+  throw thrown;
 }
 
 class DiskFile implements SinkFile {
@@ -144,6 +150,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   EPERM: "DESTINATION_NOT_WRITABLE",
   EROFS: "DESTINATION_NOT_WRITABLE",
   ENOTDIR: "DESTINATION_NOT_WRITABLE",
+  EEXIST: "DESTINATION_NOT_WRITABLE",
   EISDIR: "DESTINATION_NOT_WRITABLE",
   ENOSPC: "DESTINATION_FULL",
   EDQUOT: "DESTINATION_FULL",

@@ -9,7 +9,7 @@ import { findStoredWeights, loadWeight, type StoredWeight } from "./bitsandbytes
 import { type HostWeight, uploadWeight } from "./host-weight.js";
 import { configDtype, configName, parseConfig } from "./quantization-config.js";
 import type { ReadOptions, SafetensorsFile, TensorEntry } from "./safetensors.js";
-import { closeShards, openShards, readText, type Shard } from "./shards.js";
+import { closeShards, openShards, readText, type Shard, type TensorStore, tensorStore } from "./shards.js";
 import type { Repository } from "./source.js";
 import type { StoredDType } from "./stored-dtype.js";
 import type { JsonObject } from "./strict-json.js";
@@ -72,7 +72,8 @@ export async function openCheckpoint(repository: Repository, options: OpenCheckp
 
 class OpenedCheckpoint implements Checkpoint {
   readonly #home = new Map<string, Shard>();
-  readonly #weights = new Map<string, { weight: StoredWeight; file: SafetensorsFile }>();
+  readonly #store: TensorStore;
+  readonly #weights = new Map<string, StoredWeight>();
   #backend: Promise<Backend> | undefined;
 
   constructor(
@@ -82,11 +83,9 @@ class OpenedCheckpoint implements Checkpoint {
     backend: Backend | undefined,
   ) {
     this.#backend = backend && Promise.resolve(backend);
-    for (const shard of shards) {
-      for (const tensor of shard.safetensors.entries.keys()) this.#home.set(tensor, shard);
-      for (const weight of findStoredWeights(shard.safetensors))
-        this.#weights.set(weight.name, { weight, file: shard.safetensors });
-    }
+    for (const shard of shards) for (const tensor of shard.safetensors.entries.keys()) this.#home.set(tensor, shard);
+    this.#store = tensorStore(name, shards);
+    for (const weight of findStoredWeights(this.#store)) this.#weights.set(weight.name, weight);
   }
 
   names(): readonly string[] {
@@ -126,7 +125,7 @@ class OpenedCheckpoint implements Checkpoint {
   async hostWeight(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<HostWeight> {
     const stored = this.#weights.get(name);
     if (!stored) throw this.#notQuantized(name);
-    return loadWeight(stored.file, stored.weight, configDtype(this.config) ?? "float16", signal);
+    return loadWeight(this.#store, stored, configDtype(this.config) ?? "float16", signal);
   }
 
   async quantized(name: string, options: { signal?: AbortSignal } = {}): Promise<QuantizedTensor> {

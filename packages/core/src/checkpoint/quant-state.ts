@@ -38,7 +38,7 @@ export function parseQuantState(bytes: Uint8Array, weight: string): QuantState {
   if (state["nested_blocksize"] === undefined) return plain;
   const { nested_blocksize: nestedBlockSize, nested_offset: offset, nested_dtype: nestedDtype } = state;
   if (!isCount(nestedBlockSize) || nestedBlockSize === 0) throw fail("nested_blocksize");
-  if (typeof offset !== "number") throw fail("nested_offset");
+  if (typeof offset !== "number" || !Number.isFinite(Math.fround(offset))) throw fail("nested_offset");
   if (nestedDtype !== undefined && nestedDtype !== "float32") throw fail("nested_dtype");
   return { ...plain, nested: { blockSize: nestedBlockSize, offset: Math.fround(offset) } };
 }

@@ -55,14 +55,15 @@ export function parseConfig(text: string, file = configName): JsonObject {
   try {
     value = parseStrictJson(text);
   } catch (cause) {
-    if (isJsonError(cause)) throw invalid(`${file}: ${cause.message}`, cause);
+    if (isJsonError(cause)) throw invalid(file, `${file}: ${cause.message}`, cause);
     throw cause;
   }
   if (isJsonObject(value)) return value;
-  throw invalid(`${file} is not an object.`);
+  throw invalid(file, `${file} is not an object.`);
 }
 
-const invalid = (message: string, cause?: unknown): Error => halfbyteError("CONFIG_INVALID", message, { cause });
+const invalid = (file: string, message: string, cause?: unknown): Error =>
+  halfbyteError("CONFIG_INVALID", message, { details: { file }, cause });
 
 /** The same config with its quantization_config set; every other byte stays as it is. */
 export const withQuantizationConfig = (text: string, config: QuantizationConfig): string =>

@@ -1,5 +1,5 @@
 /** What quantizing a checkpoint will do, tensor by tensor, before anything is written. */
-import { halfbyteError } from "../errors.js";
+import { type Details, halfbyteError } from "../errors.js";
 import { getFormat } from "../formats/index.js";
 import type { NonFinite, Profile } from "../kernels.js";
 import { blockFormat } from "../operations/quantize.js";
@@ -12,7 +12,7 @@ import {
   type QuantStorage,
 } from "./quantization-config.js";
 import type { TensorEntry } from "./safetensors.js";
-import { defaultSkipModules, moduleOf, selectWeights, type WeightDecision } from "./select-weights.js";
+import { defaultSkipModules, isSkipped, moduleOf, selectWeights, type WeightDecision } from "./select-weights.js";
 import { closeShards, openShards, readText, type Shard, type ShardSet } from "./shards.js";
 import type { Repository } from "./source.js";
 import type { JsonObject } from "./strict-json.js";
@@ -73,7 +73,9 @@ export async function planQuantization(
     refuseQuantized(repository, shards.shards, config);
     const tensors = decide(shards.shards, config, options);
     if (!tensors.some(({ quantize }) => quantize))
-      throw halfbyteError("NOTHING_TO_QUANTIZE", `No tensor of ${repository.name} would be quantized.`);
+      throw halfbyteError("NOTHING_TO_QUANTIZE", `No tensor of ${repository.name} would be quantized.`, {
+        details: { file: repository.name },
+      });
     return { tensors, shards, configText, quantization: configOf(tensors, config, options), format, blockSize };
   } catch (thrown) {
     await closeShards(shards.shards);
@@ -100,12 +102,13 @@ function refuseQuantized(repository: Repository, shards: readonly Shard[], confi
   const quantized = shards
     .flatMap(({ safetensors }) => [...safetensors.entries.keys()])
     .find((name) => /\.quant_state\.|(^|\.)SCB$/.test(name));
-  if (quantized === undefined && config?.["quantization_config"] === undefined) return;
-  throw halfbyteError(
-    "ALREADY_QUANTIZED",
-    `${repository.name} is quantized already: ${quantized ?? "its config.json has a quantization_config"}.`,
-  );
+  if (quantized !== undefined) throw alreadyQuantized(repository.name, `"${quantized}"`, { tensor: quantized });
+  if ((config?.["quantization_config"] ?? null) !== null)
+    throw alreadyQuantized(repository.name, `its ${configName} has a quantization_config`, { file: configName });
 }
+
+const alreadyQuantized = (name: string, why: string, details: Details): Error =>
+  halfbyteError("ALREADY_QUANTIZED", `${name} is quantized already: ${why}.`, { details });
 
 function decide(
   shards: readonly Shard[],
@@ -127,7 +130,10 @@ function decide(
   return all.map(({ shard, entry }) => ({ shard, entry, ...decisions.get(entry.name)! }));
 }
 
-/** The quantization_config of the output: its skip list names every linear module that stays as it is, or a loader would expect codes. */
+/**
+ * The quantization_config of the output. Its skip list names every linear module that stays as it is, or a loader would expect codes,
+ * and none that is quantized after all (`only` is stronger than the defaults).
+ */
 function configOf(
   tensors: readonly PlannedTensor[],
   config: JsonObject | undefined,
@@ -139,6 +145,7 @@ function configOf(
       tensors.map(({ entry }) => entry.name),
       config,
     );
+  const quantized = tensors.filter(({ quantize }) => quantize).map(({ entry }) => moduleOf(entry.name));
   const left = tensors
     .filter(({ quantize, reason }) => !quantize && reason.startsWith("matches"))
     .map(({ entry }) => moduleOf(entry.name));
@@ -149,7 +156,9 @@ function configOf(
     computeDtype: options.computeDtype ?? configDtype(config) ?? commonDtype(tensors),
     quantStorage: options.quantStorage ?? "uint8",
     threshold: options.threshold ?? 6,
-    skipModules: [...new Set([...skipped, ...left])],
+    skipModules: [...new Set([...skipped, ...left])].filter(
+      (entry) => !quantized.some((module) => isSkipped(module, entry)),
+    ),
   };
 }
 

@@ -298,7 +298,7 @@ class Run {
       using quantized = await quantize(x, blockSize === 0 ? choice : { ...choice, blockSize });
       return { ...(await readWeight(quantized, signal)), dtype: source.dtype };
     } catch (thrown) {
-      throw withTensorName(thrown, name, dtype !== source.dtype);
+      throw withTensorName(thrown, name, source, dtype !== source.dtype);
     }
   }
 }
@@ -312,9 +312,9 @@ async function* encodedPieces(
 }
 
 /** A non-finite value is reported with its tensor; a finite one may have overflowed on its way to float16. */
-function withTensorName(thrown: unknown, tensor: string, rounded: boolean): unknown {
+function withTensorName(thrown: unknown, tensor: string, source: WeightSource, rounded: boolean): unknown {
   if (!isHalfbyteError(thrown) || thrown.code !== "NON_FINITE_INPUT") return thrown;
-  const index = Number(thrown.details["index"]);
+  const index = source.storedIndex(Number(thrown.details["index"]));
   const where = rounded ? "after rounding to float16 (LLM.int8() does so; values above 65504 overflow)" : "in the file";
   return halfbyteError("NON_FINITE_INPUT", `"${tensor}" is NaN or infinite ${where}, first at flat index ${index}.`, {
     details: { tensor, index },

@@ -69,10 +69,14 @@ function unquantizable({ name, dtype, shape }: WeightCandidate): string | undefi
 
 function skippedByRule(name: string, skipModules: readonly string[]): string | undefined {
   const module = moduleOf(name);
-  const entry = skipModules.find((skipped) => module === skipped || `${module}.`.includes(`${skipped}.`));
+  const entry = skipModules.find((skipped) => isSkipped(module, skipped));
   if (entry) return `module in llm_int8_skip_modules (${entry})`;
   return isEmbedding(module) ? "embedding" : undefined;
 }
+
+/** The rule of transformers: an entry stands for a module of this name, and for every module whose dotted name contains it with a dot behind. */
+export const isSkipped = (module: string, entry: string): boolean =>
+  module === entry || `${module}.`.includes(`${entry}.`);
 
 /** The module a weight belongs to. */
 export const moduleOf = (name: string): string => name.replace(/\.weight$/, "");
@@ -92,8 +96,16 @@ const wo = ["wo"];
 const router = ["router"];
 /** Modules that transformers never replaces: `_keep_in_fp32_modules`, and routers that are no plain linear layers. */
 const neverReplaced: Readonly<Record<string, readonly string[]>> = {
-  ...{ t5: wo, mt5: wo, umt5: wo, longt5: wo, switch_transformers: wo, pop2piano: wo, udop: wo },
-  ...{ gpt_oss: router, llama4: router, llama4_text: router },
+  t5: wo,
+  mt5: wo,
+  umt5: wo,
+  longt5: wo,
+  switch_transformers: wo,
+  pop2piano: wo,
+  udop: wo,
+  gpt_oss: router,
+  llama4: router,
+  llama4_text: router,
 };
 
 /** Modules that stay as they are when nobody says otherwise: the output embedding, stored or tied, and what the model type adds. */

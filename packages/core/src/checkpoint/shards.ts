@@ -1,7 +1,8 @@
 /** The safetensors files of a checkpoint, opened and checked against the index. */
 import { halfbyteError } from "../errors.js";
+import { configName } from "./quantization-config.js";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.js";
-import { parseShardIndex } from "./shard-index.js";
+import { parseShardIndex, shardIndexName } from "./shard-index.js";
 import type { Repository } from "./source.js";
 
 export interface Shard {
@@ -16,12 +17,30 @@ export interface ShardSet {
   readonly files: readonly string[];
 }
 
+/** Tensors by name, wherever they stand. */
+export interface TensorStore extends Pick<SafetensorsFile, "entries" | "entry" | "read"> {
+  readonly name: string;
+}
+
+/** The tensors of all shards: a quantized weight and its side tensors may stand in different ones. */
+export function tensorStore(name: string, shards: readonly Shard[]): TensorStore {
+  const files = shards.map(({ safetensors }) => safetensors);
+  const home = new Map(files.flatMap((file) => [...file.entries.keys()].map((tensor) => [tensor, file] as const)));
+  const homeOf = (tensor: string): SafetensorsFile => home.get(tensor) ?? files[0]!;
+  return {
+    name,
+    entries: new Map(files.flatMap(({ entries }) => [...entries])),
+    entry: (tensor) => homeOf(tensor).entry(tensor),
+    read: (tensor, options) => homeOf(tensor).read(tensor, options),
+  };
+}
+
 const isIndex = (file: string): boolean => file.endsWith(".safetensors.index.json");
 
 /** Opens every shard. Throws INPUT_NOT_FOUND, INDEX_INVALID, SHARD_MISSING, DUPLICATE_TENSOR or what a container is refused for. */
 export async function openShards(repository: Repository, signal?: AbortSignal): Promise<ShardSet> {
   const files = await repository.list();
-  const indexFile = files.find(isIndex);
+  const indexFile = files.includes(shardIndexName) ? shardIndexName : files.find(isIndex);
   const text = indexFile && (await readText(repository, indexFile, signal));
   const placement = text !== undefined && indexFile !== undefined ? parseShardIndex(text, indexFile) : undefined;
   const names = placement
@@ -91,12 +110,21 @@ function checkPlacement(shards: readonly Shard[], placement: ReadonlyMap<string,
   }
 }
 
-/** A small file of the repository as text. */
+/** A small JSON file of the repository as text. Throws CONFIG_INVALID or INDEX_INVALID when it is not UTF-8. */
 export async function readText(repository: Repository, file: string, signal?: AbortSignal): Promise<string> {
   const source = await repository.open(file, signal);
   try {
-    return new TextDecoder().decode(await source.read(0, source.size, signal));
+    return decodeText(file, await source.read(0, source.size, signal));
   } finally {
     await source.close();
+  }
+}
+
+function decodeText(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const code = file === configName ? "CONFIG_INVALID" : "INDEX_INVALID";
+    throw halfbyteError(code, `${file} is not valid UTF-8.`, { details: { file }, cause });
   }
 }

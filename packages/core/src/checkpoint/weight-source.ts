@@ -13,6 +13,8 @@ export interface WeightSource {
   /** [outFeatures, inFeatures]. */
   readonly shape: readonly number[];
   pieces(signal?: AbortSignal): AsyncGenerator<ArrayOf[Float]>;
+  /** Where the file has the element with this flat index. */
+  storedIndex(index: number): number;
 }
 
 const floats: Readonly<Partial<Record<StoredDType, Float>>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
@@ -22,12 +24,13 @@ export function weightSource(file: SafetensorsFile, entry: TensorEntry, transpos
   const stored = async function* (signal?: AbortSignal) {
     for await (const piece of piecesOf(file, entry.name, signal)) yield viewAs(dtype, piece);
   };
-  if (!transpose) return { dtype, shape: entry.shape, pieces: stored };
+  if (!transpose) return { dtype, shape: entry.shape, pieces: stored, storedIndex: (index) => index };
   const [rows, columns] = entry.shape as readonly [number, number];
   const turned = async function* (signal?: AbortSignal) {
     yield transposed(viewAs(dtype, await file.read(entry.name, signal ? { signal } : {})), rows, columns, dtype);
   };
-  return { dtype, shape: [columns, rows], pieces: turned };
+  const storedIndex = (index: number): number => (index % rows) * columns + Math.floor(index / rows);
+  return { dtype, shape: [columns, rows], pieces: turned, storedIndex };
 }
 
 /** [rows, columns] to [columns, rows]. */

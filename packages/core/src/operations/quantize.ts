@@ -4,7 +4,7 @@ import { halfbyteError } from "../errors.js";
 import { blockCount, codeBytes, type Format } from "../formats/format.js";
 import { getFormat } from "../formats/index.js";
 import type { Kernels } from "../kernels.js";
-import { createQuantizedTensor, type QuantizedTensor, tensorsOf } from "../quantized-tensor.js";
+import { bitsOf, createQuantizedTensor, type QuantizedTensor, tensorsOf } from "../quantized-tensor.js";
 import { sizeOf } from "../shape.js";
 import {
   expectBlockSize,
@@ -56,15 +56,15 @@ export function expectWeight4bit(weight: QuantizedTensor): void {
   if (typeof weight !== "object" || weight === null || !("scales" in weight))
     throw halfbyteError("INVALID_ARGUMENT", "weight is not a quantized tensor.");
   const size = sizeOf(weight.shape);
-  const format = getFormat(weight.format);
-  if (format.bits !== 4)
+  const bits = bitsOf(weight);
+  if (bits !== 4)
     throw halfbyteError(
       "INVALID_ARGUMENT",
       `A weight of format ${weight.format} is not 4-bit; dequantize() takes every format.`,
     );
   expectBlockSize(weight.blockSize, true);
   expectTensor("weight.codes", weight.codes, ["uint8"]);
-  expectSize("weight.codes", weight.codes.size, codeBytes(format, size));
+  expectSize("weight.codes", weight.codes.size, codeBytes({ bits }, size));
   if (weight.code) expectTable("weight.code", weight.code, 16);
   expectScales(weight, blockCount(size, weight.blockSize));
 }

@@ -5,7 +5,7 @@
 
 import type { Device, Launch, Storage } from "../device.js";
 import { viewAs } from "../dtype.js";
-import { halfbyteError, messageOf, throwIfAborted } from "../errors.js";
+import { halfbyteError, isHalfbyteError, messageOf, throwIfAborted } from "../errors.js";
 import type { OpName, Ops } from "../kernels.js";
 import type { Reason } from "../registry.js";
 import { isTensor, storageKey, storageOf } from "../storage.js";
@@ -184,10 +184,10 @@ function attempt(op: string, run: () => void, fail: (error: Error) => void): voi
   try {
     run();
   } catch (cause) {
-    fail(isTyped(cause) ? cause : halfbyteError("KERNEL_FAILED", `${op} failed: ${messageOf(cause)}`, { cause }));
+    fail(
+      isHalfbyteError(cause) ? cause : halfbyteError("KERNEL_FAILED", `${op} failed: ${messageOf(cause)}`, { cause }),
+    );
   }
 }
-
-const isTyped = (thrown: unknown): thrown is Error => thrown instanceof Error && "code" in thrown;
 
 export const createReferenceDevice = (): Device => new ReferenceDevice();

@@ -119,7 +119,12 @@ export const models: readonly Model[] = [
     rows: [
       ["model.layers.0.mlp.experts.gate_up_proj", [32, 2880, 5760], unnamedExperts],
       ["model.layers.0.mlp.experts.gate_up_proj_bias", [32, 5760], unnamed],
-      ["model.layers.0.mlp.experts.down_proj_blocks", [32, 2880, 90, 16], "U8 is not a float that bitsandbytes quantizes", "U8"],
+      [
+        "model.layers.0.mlp.experts.down_proj_blocks",
+        [32, 2880, 90, 16],
+        "U8 is not a float that bitsandbytes quantizes",
+        "U8",
+      ],
       ["model.layers.0.mlp.router.weight", [32, 2880], skipped("router")],
       ["model.layers.0.self_attn.sinks", [64], unnamed],
       ["model.layers.0.self_attn.q_proj.weight", [4096, 2880], yes],

@@ -1,1 +1,0 @@
-import { reference } from "@halfbyte/core"; import { describeBackend } from "../src/index.js"; describeBackend(reference(), { scale: "full" });
