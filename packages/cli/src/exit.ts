@@ -16,6 +16,7 @@ const special: Readonly<Record<string, number>> = {
 export function tellFailure(thrown: unknown, json: boolean): number {
   const error = describe(thrown);
   if (json) process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  else if (error.code === "ABORTED") process.stderr.write("interrupted; nothing was written\n");
   else process.stderr.write(`error: ${error.message}\n${error.remedy ? `  ${error.remedy}\n` : ""}  (${error.code})\n`);
   return special[error.code] ?? exitCodes.failed;
 }

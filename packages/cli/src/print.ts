@@ -43,7 +43,7 @@ export function printTable(
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
   table.push(...rows.map((row) => [...row]));
-  printLine(table.toString());
+  printLine(table.toString().replace(/ +$/gm, ""));
 }
 
 const units = ["B", "KB", "MB", "GB", "TB"];

@@ -59,7 +59,7 @@ export class BackendTensor<D extends DType = DType> implements Tensor<D> {
   async read({ signal }: { signal?: AbortSignal } = {}): Promise<ArrayOf[D]> {
     this.#ensureUsable();
     const faults = openFaults(this.block.faults);
-    const out = newArray(this.dtype, this.size);
+    const out = this.#hostArray();
     await this.host.device.read(this.block.storage, 0, bytesOf(out), signal);
     await tellAll(faults);
     return out;
@@ -84,6 +84,14 @@ export class BackendTensor<D extends DType = DType> implements Tensor<D> {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #hostArray(): ArrayOf[D] {
+    try {
+      return newArray(this.dtype, this.size);
+    } catch (cause) {
+      throw halfbyteError("OUT_OF_MEMORY", `Cannot allocate ${this.byteLength} bytes of host memory.`, { cause });
+    }
   }
 
   #ensureUsable(): void {

@@ -37,6 +37,7 @@ export interface Device {
   /** Everything enqueued so far is done; rejects with device loss. */
   drain(): Promise<void>;
   readonly lost: Promise<Reason>;
+  /** May be called again: a lost device is closed by every backend made on it. */
   close(): Promise<void>;
 }
 

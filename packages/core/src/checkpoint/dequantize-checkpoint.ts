@@ -56,7 +56,7 @@ export async function dequantizeCheckpoint(
     await sink.commit();
     return report;
   } catch (thrown) {
-    await sink.abort();
+    await sink.abort().catch(() => undefined);
     throw thrown;
   } finally {
     if (shards) await closeShards(shards.shards);

@@ -17,7 +17,7 @@ export interface DiskSinkOptions {
 /** A new folder. Throws OUTPUT_EXISTS, DESTINATION_NOT_WRITABLE or DESTINATION_FULL. */
 export async function folderSink(path: string, options: DiskSinkOptions = {}): Promise<Sink> {
   const partial = await preparePartial(resolve(path), options);
-  await guarded(path, () => mkdir(partial, { recursive: true }));
+  await guarded(path, () => mkdir(partial));
   return new DiskSink(resolve(path), partial, options, (name) => join(partial, name));
 }
 
@@ -30,13 +30,20 @@ export async function singleFileSink(path: string, options: DiskSinkOptions = {}
 /** Checks the destination and removes leftovers of dead processes; returns the name to work under. */
 async function preparePartial(destination: string, { force = false }: DiskSinkOptions): Promise<string> {
   if (!force && (await exists(destination))) throw outputExists(destination);
-  await guarded(destination, () => mkdir(dirname(destination), { recursive: true }));
+  await guarded(destination, () => makeFolder(dirname(destination)));
   await removeStale(destination);
   return `${destination}.partial-${process.pid}`;
 }
 
 function outputExists(path: string): Error {
   return halfbyteError("OUTPUT_EXISTS", `${path} exists.`, { details: { file: path } });
+}
+
+/** Parents first. Node's own recursive mkdir never returns below /proc, where creating anything is "no such file". */
+async function makeFolder(path: string): Promise<void> {
+  if (await exists(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path);
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -149,6 +156,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   EACCES: "DESTINATION_NOT_WRITABLE",
   EPERM: "DESTINATION_NOT_WRITABLE",
   EROFS: "DESTINATION_NOT_WRITABLE",
+  ENOENT: "DESTINATION_NOT_WRITABLE",
   ENOTDIR: "DESTINATION_NOT_WRITABLE",
   EEXIST: "DESTINATION_NOT_WRITABLE",
   EISDIR: "DESTINATION_NOT_WRITABLE",

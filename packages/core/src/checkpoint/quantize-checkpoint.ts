@@ -94,7 +94,7 @@ export async function quantizeCheckpoint(
     await sink.commit();
     return report;
   } catch (thrown) {
-    await sink.abort();
+    await sink.abort().catch(() => undefined);
     throw thrown;
   } finally {
     if (plan) await closeShards(plan.shards.shards);

@@ -1,4 +1,5 @@
 /** Where a checkpoint is written: complete after commit(), absent before. */
+import { type ErrorCode, halfbyteError, messageOf } from "../errors.js";
 
 export interface SinkFile {
   /** Writes at a position; any order. */
@@ -67,25 +68,58 @@ class MemoryFile implements SinkFile {
   async close(): Promise<void> {}
 }
 
-/** A folder of the browser's file system (FileSystemDirectoryHandle). A file appears there when it is closed. */
+/**
+ * A folder of the browser's file system (FileSystemDirectoryHandle). A file appears there when it is closed; what was there before is
+ * refused with OUTPUT_EXISTS and left alone.
+ */
 export function directorySink(folder: FileSystemDirectoryHandle): Sink {
-  const names = new Set<string>();
+  const written = new Set<string>();
+  const open = new Set<FileSystemWritableFileStream>();
+  const isForeign = (name: string): Promise<boolean> =>
+    written.has(name)
+      ? Promise.resolve(false)
+      : folder.getFileHandle(name).then(
+          () => true,
+          () => false,
+        );
   return {
     name: folder.name,
     async create(name) {
-      names.add(name);
-      const handle = await folder.getFileHandle(name, { create: true });
-      const stream = await handle.createWritable();
+      if (await isForeign(name))
+        throw halfbyteError("OUTPUT_EXISTS", `${folder.name} has a file ${name}.`, { details: { file: name } });
+      written.add(name);
+      const handle = await guarded(name, () => folder.getFileHandle(name, { create: true }));
+      const stream = await guarded(name, () => handle.createWritable());
+      open.add(stream);
       return {
-        write: (position, bytes) => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> }),
-        close: () => stream.close(),
+        write: (position, bytes) =>
+          guarded(name, () => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> })),
+        async close() {
+          open.delete(stream);
+          await guarded(name, () => stream.close());
+        },
       };
     },
     async commit() {},
     async abort() {
-      for (const name of names) await folder.removeEntry(name);
+      for (const stream of open) await stream.abort().catch(() => undefined);
+      for (const name of written) await folder.removeEntry(name).catch(() => undefined);
     },
   };
+}
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  NotAllowedError: "DESTINATION_NOT_WRITABLE",
+  QuotaExceededError: "DESTINATION_FULL",
+};
+
+async function guarded<T>(file: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    const code = codes[(cause as { name?: string }).name ?? ""] ?? "WRITE_FAILED";
+    throw halfbyteError(code, `Cannot write ${file}: ${messageOf(cause)}`, { cause, details: { file } });
+  }
 }
 
 /** Writes a whole small file. */

@@ -18,7 +18,7 @@ const table = tableFormat(
  */
 const cudaBounds = thresholdsOf(table.code).bounds.slice();
 cudaBounds[0] = -0.8480964303016663;
-cudaBounds[8] = 0.12025525420904160;
+cudaBounds[8] = 0.1202552542090416;
 cudaBounds[12] = 0.5016633868217468;
 cudaBounds[14] = 0.8614783883094788;
 

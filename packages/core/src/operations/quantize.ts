@@ -53,7 +53,7 @@ export const quantize4bit: Operation<"quantize4bit"> = {
 
 /** Checks that a 4-bit weight's tensors have the dtypes and sizes its shape asks for. */
 export function expectWeight4bit(weight: QuantizedTensor): void {
-  if (typeof weight !== "object" || weight === null || !("scales" in weight))
+  if (typeof weight !== "object" || weight === null || !weight.scales)
     throw halfbyteError("INVALID_ARGUMENT", "weight is not a quantized tensor.");
   const size = sizeOf(weight.shape);
   const bits = bitsOf(weight);

@@ -82,7 +82,7 @@ function mmDequantRowPlain(job: DequantRow, out: Float32Array): void {
   }
 }
 
-/** csrc/kernels.cu rounds to float16 first whatever the output dtype; a float16 bias is fused before, another added after. */
+/** csrc/kernels.cu stores float16 whatever the output dtype; a float16 bias is fused, another is added to that in place. */
 function mmDequantRowCuda(job: DequantRow, out: Float32Array): void {
   const fused = job.bias && job.biasIsFloat16 ? job.bias : undefined;
   for (let n = 0; n < out.length; n++) {
@@ -90,7 +90,9 @@ function mmDequantRowCuda(job: DequantRow, out: Float32Array): void {
     out[n] = fusedMultiplyAdd(product, mmDequantConstant.cuda, fused?.[n] ?? 0);
   }
   roundThrough("float16", out);
-  if (job.bias && !fused) for (let n = 0; n < out.length; n++) out[n]! += job.bias[n]!;
+  if (!job.bias || fused) return;
+  for (let n = 0; n < out.length; n++) out[n]! += job.bias[n]!;
+  roundThrough("float16", out);
 }
 
 /** Rounds every value to `dtype` and widens it again. */

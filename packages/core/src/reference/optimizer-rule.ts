@@ -35,6 +35,8 @@ export interface Rule {
   /** Factor of decoupled decay, 1 for none. */
   readonly decay: number;
   readonly decayAfter: boolean;
+  /** Scaled by the trust ratio when maxUnorm > 0. */
+  readonly trusted: boolean;
 }
 
 /** Names of the states every optimizer keeps. */
@@ -50,6 +52,9 @@ export const optimizerStates: Readonly<Record<Optimizer, { twoStates: boolean; s
   adagrad: { twoStates: false, stacked: false },
 };
 
+/** No path of upstream scales these; its CPU path forgets Lion as well. */
+const untrusted: readonly Optimizer[] = ["ademamix", "adagrad"];
+
 export function ruleOf(optimizer: Optimizer, step: Step, profile: Profile): Rule {
   const decoupled = ["adam", "adamw", "lamb", "ademamix", "lion"].includes(optimizer);
   return {
@@ -57,11 +62,14 @@ export function ruleOf(optimizer: Optimizer, step: Step, profile: Profile): Rule
     updateStates: stateUpdates[optimizer](step),
     rate: fr(isAdam(optimizer) ? step.lr * adamCorrection(step) : step.lr),
     decay: decoupled && step.weightDecay > 0 ? fr(1 - step.lr * step.weightDecay) : 1,
-    decayAfter: profile === "cuda",
+    // Lion decays first in the CUDA source too.
+    decayAfter: profile === "cuda" && optimizer !== "lion",
+    trusted: !(untrusted.includes(optimizer) || (profile === "cpu" && optimizer === "lion")),
   };
 }
 
-const isAdam = (optimizer: Optimizer): boolean => optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb";
+export const isAdam = (optimizer: Optimizer): boolean =>
+  optimizer === "adam" || optimizer === "adamw" || optimizer === "lamb";
 
 /** c2 / c1: what bias correction does to an Adam step. */
 export const adamCorrection = ({ beta1, beta2, step }: Step): number =>

@@ -5,7 +5,7 @@ import type { ArrayOf, Float } from "../tensor.js";
 import { absmaxOf, scaleBlock } from "./block-scale.js";
 import { decodeBlockwise } from "./dequantize.js";
 import { type Encoder, encoderBlockwise } from "./encode.js";
-import { adamCorrection, applyDirection, type Element, type Rule, ruleOf } from "./optimizer-rule.js";
+import { adamCorrection, applyDirection, type Element, isAdam, type Rule, ruleOf } from "./optimizer-rule.js";
 import type { Phase } from "./slice-queue.js";
 
 const fr = Math.fround;
@@ -91,15 +91,15 @@ function stateVisitor(job: OptimizerJob, rule: Rule, params: Float32Array, { sta
   };
 }
 
-/** LAMB's trust ratio looks at m / (√v + eps·c2); CUDA's at the bias-corrected direction. */
+/** Adam's and LAMB's trust ratio looks at m / (√v + eps·c2); CUDA's, one kernel for all of them, at the bias-corrected direction. */
 const normDirection = ({ optimizer, profile, step }: OptimizerJob, direction: number): number =>
-  profile === "cuda" && optimizer === "lamb" ? direction * adamCorrection(step) : direction;
+  profile === "cuda" && isAdam(optimizer) ? direction * adamCorrection(step) : direction;
 
 /** max·P/U when U exceeds it, else 1; one-state rules add eps to the bound, which upstream's CPU path forgets. */
 function trustRatio({ step, profile }: OptimizerJob, rule: Rule, update: number, param: number): number {
   const slack = rule.twoStates || profile === "cpu" ? 0 : step.eps;
   const bound = step.maxUnorm * param + slack;
-  return step.maxUnorm > 0 && update > bound ? fr(bound / update) : 1;
+  return rule.trusted && step.maxUnorm > 0 && update > bound ? fr(bound / update) : 1;
 }
 
 export interface States8 {
@@ -154,6 +154,8 @@ function updateBlock(
 ): void {
   const begin = block * params.length;
   const count = Math.min(params.length, job.grad.length - begin);
+  // Encoding again what was decoded may change it: a block that is skipped as a whole keeps its bytes.
+  if (job.step.skipZeros && job.grad.subarray(begin, begin + count).every((value) => value === 0)) return;
   for (const state of [first, slow, second]) state?.decode(block, count);
   widen(job.dtype, job.param, begin, begin + count, params);
   const e = newElement();

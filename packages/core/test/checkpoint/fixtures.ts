@@ -7,6 +7,7 @@ import {
   type Float,
   memoryRepository,
   openSafetensors,
+  type Repository,
   type StoredDType,
   writeSafetensors,
 } from "../../src/index.js";
@@ -20,6 +21,8 @@ export interface Stored {
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+export const identical = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 export const jsonBytes = (value: unknown): Uint8Array => utf8(JSON.stringify(value, null, 2));
 export const countOf = (shape: readonly number[]): number =>
   shape.reduce((product, dimension) => product * dimension, 1);
@@ -166,4 +169,20 @@ export async function refusal(
     throw error;
   }
   throw new Error("nothing was thrown");
+}
+
+/** A repository that counts the sources which are open. */
+export function counted(
+  repository: Repository,
+): Repository & { unclosed(): number } {
+  const open = new Set<object>();
+  return {
+    ...repository,
+    unclosed: () => open.size,
+    async open(name, signal) {
+      const source = await repository.open(name, signal);
+      open.add(source);
+      return { ...source, close: async () => void open.delete(source) };
+    },
+  };
 }

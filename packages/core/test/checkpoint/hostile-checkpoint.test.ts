@@ -13,7 +13,7 @@ import {
   type Sink,
 } from "../../src/index.js";
 import { folderSink } from "../../src/node.js";
-import { refusal } from "./fixtures.js";
+import { counted, refusal } from "./fixtures.js";
 import { type HostileCheckpoint, hostileCheckpoints, validCheckpoints } from "./hostile-checkpoints.js";
 
 let backend: Backend;
@@ -29,8 +29,10 @@ afterAll(async () => {
 
 type Files = HostileCheckpoint["files"];
 
-async function load(files: Files): Promise<void> {
-  const opened = await openCheckpoint(memoryRepository(files, "hostile"), { backend });
+const repositoryOf = (files: Files) => counted(memoryRepository(files, "hostile"));
+
+async function load(files: Files, repository = repositoryOf(files)): Promise<void> {
+  const opened = await openCheckpoint(repository, { backend });
   try {
     if (opened.quantizedNames().length === 0)
       throw Object.assign(new Error("hostile"), { code: "NOT_QUANTIZED", remedy: "-", details: { file: "hostile" } });
@@ -40,8 +42,7 @@ async function load(files: Files): Promise<void> {
   }
 }
 
-function write({ files, quantize }: HostileCheckpoint, sink: Sink): Promise<unknown> {
-  const repository = memoryRepository(files, "hostile");
+function write({ files, quantize }: HostileCheckpoint, sink: Sink, repository = repositoryOf(files)): Promise<unknown> {
   if (quantize) return quantizeCheckpoint(repository, sink, { format: "nf4", ...quantize, backend });
   return dequantizeCheckpoint(repository, sink, { backend, dtype: "float32" });
 }
@@ -60,10 +61,12 @@ describe("hostile checkpoints", () => {
 
   it.each(hostileCheckpoints)("$code: $name", async (hostile) => {
     const sink = memorySink();
-    const error = await refusal(() => write(hostile, sink));
+    const repository = repositoryOf(hostile.files);
+    const error = await refusal(() => write(hostile, sink, repository));
     expect(error.code, error.message).toBe(hostile.code);
     expect(error.remedy).toMatch(/\w/);
     expect(sink.files.size).toBe(0);
+    expect(repository.unclosed()).toBe(0);
     expect(backend.memory()).toMatchObject({ tensors: 0, bytes: 0 });
   });
 
@@ -85,7 +88,9 @@ describe("hostile checkpoints", () => {
   it.each(hostileCheckpoints.filter(({ quantize }) => !quantize))(
     "$name: loading a weight says the same",
     async ({ code, files }) => {
-      expect((await refusal(() => load(files))).code).toBe(code);
+      const repository = repositoryOf(files);
+      expect((await refusal(() => load(files, repository))).code).toBe(code);
+      expect(repository.unclosed()).toBe(0);
       expect(backend.memory()).toMatchObject({ tensors: 0, bytes: 0 });
     },
   );

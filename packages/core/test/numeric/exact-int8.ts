@@ -4,11 +4,16 @@ import * as exact from "./exact.js";
 
 const of127 = exact.fromInteger(127);
 
-/** rint(fr(a · fr(fr(1/absmax) · 127))), ties to even. */
+/** rint(fr(a · fr(fr(1/absmax) · 127))), ties to even; beyond ±127 only where 1/absmax overflows. */
 export function quantizeRow(row: readonly number[], absmax: number): number[] {
-  if (absmax === 0) return row.map(() => 0);
   const scale = exact.multiply(exact.reciprocal(absmax), of127);
-  return row.map((bits) => Number(exact.rint(exact.multiply(bits, scale))));
+  return row.map((bits) => (absmax === 0 ? 0 : integerCode(exact.multiply(bits, scale))));
+}
+
+function integerCode(scaled: number): number {
+  if (exact.isNaN32(scaled)) return 0;
+  if (exact.magnitude(scaled) >= of127) return exact.orderOf(scaled) > 0 ? 127 : -127;
+  return Number(exact.rint(scaled));
 }
 
 /** fr(fr(q · stat) · f32(1/127)), the constant as upstream writes it. */
@@ -30,7 +35,7 @@ export interface Product {
 }
 
 const float16RoundTrip = (bits: number): number =>
-  exact.round(exact.decode(exact.narrowTo(exact.binary16, bits), exact.binary16));
+  exact.widenFrom(exact.binary16, exact.narrowTo(exact.binary16, bits));
 
 /** The scaled product as binary32, before it is rounded to the output dtype. */
 export function mmDequant(product: Product, profile: Profile): number {

@@ -144,8 +144,9 @@ export function sum(x: Rational, y: Rational): Rational {
   return total === 0n && x.negative && y.negative && x.numerator === 0n ? { ...exact, negative: true } : exact;
 }
 
-/** Sum of two finite numbers. */
-export const add = (a: number, b: number): number => round(sum(decode(a), decode(b)));
+/** Sum of a number and a finite one. */
+export const add = (a: number, b: number): number =>
+  isInfinite(a) || isNaN32(a) ? a : round(sum(decode(a), decode(b)));
 
 /** a · b + c of finite numbers with one rounding. */
 export const multiplyAdd = (a: number, b: number, c: number): number =>
@@ -157,6 +158,12 @@ export function midpoint(a: number, b: number): number {
   return round({ ...exact, denominator: exact.denominator * 2n });
 }
 
+/** A pattern of a narrower format as binary32; not for NaN. */
+export function widenFrom(format: FloatFormat, bits: number): number {
+  const overflowed = magnitude(bits, format) === infinity(format);
+  return overflowed ? withSign(infinity(), bits !== magnitude(bits, format)) : round(decode(bits, format));
+}
+
 /** An integer as binary32. */
 export const fromInteger = (value: number): number => round(rational(BigInt(value)));
 
@@ -165,6 +172,7 @@ export function fromDecimal(text: string): number {
   const [digits = "", exponent = "0"] = text.split("e");
   const [whole = "", fraction = ""] = digits.split(".");
   const power = Number(exponent) - fraction.length;
+  // A minus sign in front of "0" is carried along with the fraction.
   const mantissa = BigInt(whole + fraction);
   return round(power < 0 ? rational(mantissa, 10n ** BigInt(-power)) : rational(mantissa * 10n ** BigInt(power)));
 }

@@ -66,7 +66,7 @@ async function check8bit(format: Format, input: Case): Promise<void> {
 /** Every number at which a 4-bit decision changes, under any profile. */
 function thresholds4bit(format: Format): number[] {
   const literals = [...(format.cuda?.thresholds ?? [])].flatMap((threshold) => [threshold, -threshold]);
-  return [...thresholdsOf(format.code).bounds, ...literals];
+  return [...thresholdsOf(format.code).bounds, ...(format.cudaBounds ?? []), ...literals];
 }
 
 const named = (formats: readonly Format[]) =>

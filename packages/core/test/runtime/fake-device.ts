@@ -39,14 +39,21 @@ export function withLaunch<K extends OpName>(op: K, change: (run: Run<K>, device
   });
 }
 
+/** What `check` finds is the fault of every `op`. */
+export const withCheck = (op: OpName, check: () => Promise<void>) =>
+  withLaunch(op, (run) => (args, out) => {
+    run(args, out);
+    return check;
+  });
+
 /** Has no kernel for `ops`, whatever the arguments; with `when`, only for those. */
 export const lacking =
   (ops: readonly OpName[], when: (args: object) => boolean = () => true) =>
   (inner: Device): Partial<Device> => ({
-    select: (op, args) => (ops.includes(op) && when(args) ? missingKernel(op) : inner.select(op, args)),
+    select: (op, args) => (ops.includes(op) && when(args) ? missing(op) : inner.select(op, args)),
   });
 
-const missingKernel = (op: OpName): Reason => ({
+export const missing = (op: OpName): Reason => ({
   code: "UNSUPPORTED_KERNEL",
   message: `fake has no ${op}`,
   remedy: "Use another device.",
@@ -56,8 +63,8 @@ const missingKernel = (op: OpName): Reason => ({
 export const wrongByte = (op: OpName, output: string, at: (byteLength: number) => number) =>
   withLaunch(op, (run, device) => (args, out) => {
     const check = run(args as never, out as never);
-    const tensor = ({ ...args, ...out } as unknown as Readonly<Record<string, Tensor>>)[output]!;
-    flipByte(device, storageOf(tensor), at(tensor.byteLength));
+    const tensor = ({ ...args, ...out } as unknown as Readonly<Record<string, Tensor | undefined>>)[output];
+    if (tensor) flipByte(device, storageOf(tensor), at(tensor.byteLength));
     return check;
   });
 
