@@ -54,7 +54,7 @@ const exists = (path: string): Promise<boolean> =>
 
 async function removeStale(destination: string): Promise<void> {
   const prefix = `${basename(destination)}.partial-`;
-  for (const name of await readdir(dirname(destination))) {
+  for (const name of await guarded(destination, () => readdir(dirname(destination)))) {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
     if (!Number.isSafeInteger(pid) || isRunning(pid)) continue;
     log("warn", `removing ${join(dirname(destination), name)}, left behind by an interrupted run.`);

@@ -144,7 +144,7 @@ describe("an existing destination", () => {
     occupy("out");
     const sink = await folderSink(at("out"), { force: true });
     rmSync(at(`out.partial-${process.pid}`), { recursive: true });
-    expect((await refusal(() => sink.commit())).code).toBe("WRITE_FAILED");
+    expect((await refusal(() => sink.commit())).code).toBe("DESTINATION_NOT_WRITABLE");
     expect(read("out", "model.safetensors")).toBe("old");
     expect(readdirSync(root)).toEqual(["out"]);
   });

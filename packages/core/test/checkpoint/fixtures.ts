@@ -172,9 +172,7 @@ export async function refusal(
 }
 
 /** A repository that counts the sources which are open. */
-export function counted(
-  repository: Repository,
-): Repository & { unclosed(): number } {
+export function counted(repository: Repository): Repository & { unclosed(): number } {
   const open = new Set<object>();
   return {
     ...repository,
