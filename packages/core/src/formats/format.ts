@@ -18,8 +18,6 @@ export interface Format {
   readonly defaultBlockSize: number;
   /** Rules of the CUDA source that differ from midpoint thresholds (profile `cuda`). */
   readonly cuda?: SignMagnitudeThresholds;
-  /** Thresholds of the CUDA source in value order, where they are not all midpoints (profile `cuda`). */
-  readonly cudaBounds?: Float32Array;
   /** Where the table comes from. */
   readonly source: string;
 }

@@ -9,7 +9,7 @@ export type Encoder = (values: Float32Array, count: number, codes: Uint8Array) =
 /** Decision rule of a 4-bit format under a profile. */
 export function encoder4bit(format: Format, profile: Profile): Encoder {
   if (profile !== "cuda") return nearest(format.code);
-  return format.cuda ? signMagnitude(format.cuda) : countAbove(format);
+  return format.cuda ? signMagnitude(format.cuda) : countAbove(format.code);
 }
 
 /** Decision rule of a 256-entry map under a profile. */
@@ -27,9 +27,8 @@ function nearest(code: Float32Array): Encoder {
 }
 
 /** The CUDA decision tree: code = order[number of thresholds t with x > t]; NaN compares false and gives the lowest value. */
-function countAbove({ code, cudaBounds }: Format): Encoder {
-  const { bounds: midpointBounds, order } = thresholdsOf(code);
-  const bounds = cudaBounds ?? midpointBounds;
+function countAbove(code: Float32Array): Encoder {
+  const { bounds, order } = thresholdsOf(code);
   return (values, count, codes) => {
     for (let i = 0; i < count; i++) codes[i] = order[Number.isNaN(values[i]!) ? 0 : countBelow(bounds, values[i]!)]!;
   };

@@ -1,5 +1,5 @@
 /**
- * Dense and 4-bit matrix products, row of the weight by row of the weight. Products and sums are in float64 and rounded
+ * Dense and 4-bit matrix products, row of the weight by row of the weight, in slices of a few rows of x. Products and sums are in float64 and rounded
  * once, so that the reference can stand for the true value.
  */
 import { narrow } from "../dtype.js";
@@ -21,20 +21,21 @@ export interface Gemm {
   readonly out: ArrayOf[Float];
 }
 
-/** out[M, N] = x[M, K] · W[N, K]ᵀ + bias. */
+/** out[M, N] = x[M, K] · W[N, K]ᵀ + bias. Column by column of the output, so that each weight row is decoded once per slice. */
 export function gemmPhases(job: Gemm): Phase[] {
   const row = new Float32Array(job.k);
-  const column = new Float32Array(1);
+  const value = new Float32Array(1);
+  let decoded = -1;
   const run = (begin: number, end: number) => {
-    for (let n = begin; n < end; n++) {
-      job.weightRow(n, row);
-      for (let m = 0; m < job.m; m++) {
-        column[0] = dot(job.x, m * job.k, row) + (job.bias?.[n] ?? 0);
-        narrow(job.dtype, column, 1, job.out, m * job.n + n);
-      }
+    for (let i = begin; i < end; i++) {
+      const [n, m] = [Math.floor(i / job.m), i % job.m];
+      if (n !== decoded) job.weightRow(n, row);
+      decoded = n;
+      value[0] = dot(job.x, m * job.k, row) + (job.bias?.[n] ?? 0);
+      narrow(job.dtype, value, 1, job.out, m * job.n + n);
     }
   };
-  return [{ rows: job.n, rowCost: (job.m + 1) * job.k, run }];
+  return [{ rows: job.n * job.m, rowCost: job.k, run }];
 }
 
 function dot(x: Float32Array, offset: number, row: Float32Array): number {
@@ -47,10 +48,13 @@ function dot(x: Float32Array, offset: number, row: Float32Array): number {
 export function transposedGemmPhases(job: Gemm): Phase[] {
   const row = new Float32Array(job.k);
   const sums = new Float64Array(job.m * job.k);
+  let decoded = -1;
   const accumulate = (begin: number, end: number) => {
-    for (let n = begin; n < end; n++) {
-      job.weightRow(n, row);
-      for (let m = 0; m < job.m; m++) addScaled(sums, m * job.k, job.x[m * job.n + n]!, row);
+    for (let i = begin; i < end; i++) {
+      const [n, m] = [Math.floor(i / job.m), i % job.m];
+      if (n !== decoded) job.weightRow(n, row);
+      decoded = n;
+      addScaled(sums, m * job.k, job.x[m * job.n + n]!, row);
     }
   };
   const store = (begin: number, end: number) => {
@@ -60,7 +64,7 @@ export function transposedGemmPhases(job: Gemm): Phase[] {
     }
   };
   return [
-    { rows: job.n, rowCost: (job.m + 1) * job.k, run: accumulate },
+    { rows: job.n * job.m, rowCost: job.k, run: accumulate },
     { rows: job.m, rowCost: job.k, run: store },
   ];
 }

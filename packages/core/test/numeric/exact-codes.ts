@@ -64,20 +64,8 @@ function fp4Tree(scaled: number): number {
   return sign + (above("0.00260417") ? 0b001 : 0b000);
 }
 
-/**
- * Thresholds as the CUDA source writes them for NF4: the shortest decimals of the float64 midpoints, which are exact, with an
- * f suffix — so the compiler rounds a decimal beside a tie, not the tie.
- */
-function nf4Literals(code: readonly number[]): Decide {
-  const { order } = intervals(code);
-  const value = (index: number) => new Float32Array(Uint32Array.of(code[order[index]!]!).buffer)[0]!;
-  const bounds = order.slice(1).map((_, i) => exact.fromDecimal(String((value(i) + value(i + 1)) / 2)));
-  return countRule({ order, bounds }, "lowest");
-}
-
 export function decide4bit(format: Format, profile: Profile): Decide {
   if (profile === "cuda" && format.name === "fp4") return fp4Tree;
-  if (profile === "cuda" && format.name === "nf4") return nf4Literals(bitsOf(format.code));
   return midpointRule(bitsOf(format.code), profile === "cuda" ? "lowest" : "highest");
 }
 

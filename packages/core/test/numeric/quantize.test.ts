@@ -66,7 +66,7 @@ async function check8bit(format: Format, input: Case): Promise<void> {
 /** Every number at which a 4-bit decision changes, under any profile. */
 function thresholds4bit(format: Format): number[] {
   const literals = [...(format.cuda?.thresholds ?? [])].flatMap((threshold) => [threshold, -threshold]);
-  return [...thresholdsOf(format.code).bounds, ...(format.cudaBounds ?? []), ...literals];
+  return [...thresholdsOf(format.code).bounds, ...literals];
 }
 
 const named = (formats: readonly Format[]) =>
@@ -79,6 +79,17 @@ describe.each(named(formats4bit))("$name, profile $profile", ({ format, profile 
       const input = { ...thresholdBlocks(dtype, group, scales), dtype, profile };
       expect(format.blockSizes).toContain(input.blockSize);
       await check4bit(format, input);
+    }
+  });
+
+  test("all thresholds ± 3 ulp for 64 absmax in a partial block, which divides", async () => {
+    for (const group of blocksOfAtMost(format, thresholds4bit(format))) {
+      for (const absmax of absmaxes("float32", 64, 15)) {
+        const { values, blockSize } = thresholdBlocks("float32", group, Float32Array.of(absmax));
+        const partial = values.slice(0, 1 + group.length * 7);
+        expect(partial.length).toBeLessThan(blockSize);
+        await check4bit(format, { values: partial, blockSize, dtype: "float32", profile });
+      }
     }
   });
 
