@@ -1,36 +1,53 @@
 /** Progress on stderr: a bar on a terminal, a line per tenth otherwise, nothing with --json. */
-import { progress } from "@clack/prompts";
 import type { CheckpointProgress } from "@halfbyte/core";
+import { Presets, SingleBar } from "cli-progress";
 
-export interface ProgressView {
-  update(progress: CheckpointProgress): void;
-  stop(message: string): void;
+type Update = (progress: CheckpointProgress) => void;
+
+/** One way of showing progress. */
+interface View {
+  update: Update;
+  /** Gives line and cursor back. */
+  end(): void;
 }
 
-const silent: ProgressView = { update: () => undefined, stop: () => undefined };
-
-export function progressView(title: string, json: boolean): ProgressView {
-  if (json) return silent;
-  return process.stderr.isTTY ? bar(title) : lines(title);
+/** Runs `work`, which reports its progress, and says `done` when it has succeeded. */
+export async function withProgress<T>(
+  title: string,
+  json: boolean,
+  done: string,
+  work: (update: Update) => Promise<T>,
+): Promise<T> {
+  if (json) return work(() => undefined);
+  const view = process.stderr.isTTY ? bar(title) : lines(title);
+  try {
+    const result = await work(view.update);
+    view.end();
+    process.stderr.write(`${done}\n`);
+    return result;
+  } catch (thrown) {
+    view.end();
+    throw thrown;
+  }
 }
 
-function bar(title: string): ProgressView {
-  let view: ReturnType<typeof progress> | undefined;
-  let done = 0;
+/** A bar that leaves the keyboard alone: Ctrl-C must reach us as SIGINT, or the partial output would stay. */
+function bar(title: string): View {
+  const format = `${title} {bar} {value}/{total} {tensor}`;
+  const view = new SingleBar(
+    { stream: process.stderr, format, hideCursor: true, gracefulExit: false },
+    Presets.shades_classic,
+  );
   return {
-    update(state) {
-      if (!view) {
-        view = progress({ max: state.total, output: process.stderr });
-        view.start(title);
-      }
-      view.advance(state.done - done, `${state.done}/${state.total} ${state.tensor}`);
-      done = state.done;
+    update({ done, total, tensor }) {
+      if (view.isActive) view.update(done, { tensor });
+      else view.start(total, done, { tensor });
     },
-    stop: (message) => view?.stop(message),
+    end: () => view.stop(),
   };
 }
 
-function lines(title: string): ProgressView {
+function lines(title: string): View {
   let tenth = 0;
   return {
     update({ done, total, tensor }) {
@@ -39,6 +56,6 @@ function lines(title: string): ProgressView {
       tenth = reached;
       process.stderr.write(`${title}: ${done}/${total} ${tensor}\n`);
     },
-    stop: (message) => void process.stderr.write(`${message}\n`),
+    end: () => undefined,
   };
 }

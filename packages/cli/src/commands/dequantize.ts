@@ -7,7 +7,7 @@ import { fromUser, isSingleFile, openInput } from "../input.js";
 import { interruptible } from "../interrupt.js";
 import { backendOption, floatOption, forceOption, jsonOption, requireDistinct } from "../options.js";
 import { bytes, printJson, printLine } from "../print.js";
-import { progressView } from "../progress.js";
+import { withProgress } from "../progress.js";
 
 interface Flags {
   readonly output: string;
@@ -38,13 +38,10 @@ async function dequantize(input: string, flags: Flags, signal: AbortSignal): Pro
   const backend = await openNamed(flags.backend, signal);
   try {
     const sink = await (asFile ? singleFileSink : folderSink)(to, { force: flags.force ?? false });
-    const view = progressView("decoding", flags.json ?? false);
     const options = { backend, signal, ...(flags.dtype && { dtype: flags.dtype }) };
-    const report = await dequantizeCheckpoint(repository, sink, {
-      ...options,
-      onProgress: (state) => view.update(state),
-    });
-    view.stop(`wrote ${flags.output}`);
+    const report = await withProgress("decoding", flags.json ?? false, `wrote ${flags.output}`, (onProgress) =>
+      dequantizeCheckpoint(repository, sink, { ...options, onProgress }),
+    );
     if (flags.json) printJson({ input, output: flags.output, backend: backend.name, tier: backend.tier, ...report });
     else printLine(`${report.weights.length} weights decoded: ${bytes(report.bytesOut)}`);
   } finally {

@@ -28,7 +28,7 @@ import {
   storageOption,
 } from "../options.js";
 import { bytes, printJson, printLine, printTable, significant } from "../print.js";
-import { progressView } from "../progress.js";
+import { withProgress } from "../progress.js";
 
 interface Flags {
   readonly output?: string;
@@ -115,37 +115,24 @@ async function dryRun(input: string, flags: Flags): Promise<void> {
 async function quantize(input: string, output: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const [from, to] = [fromUser(input), fromUser(output)];
   requireDistinct(from, to);
+  const repository = await openInput(input);
   const asFile = (await isSingleFile(input)) && to.endsWith(".safetensors");
-  const sink = await (asFile ? singleFileSink : folderSink)(to, { force: flags.force ?? false });
-  const backend = await openNamed(flags.backend, signal).catch(async (thrown) => {
-    await sink.abort();
-    throw thrown;
-  });
-  const view = progressView(`quantizing to ${flags.format}`, flags.json ?? false);
+  const backend = await openNamed(flags.backend, signal);
   try {
-    const report = await quantizeCheckpoint(await openRepository(input, sink), sink, {
-      ...optionsOf(flags),
-      backend,
-      signal,
-      onProgress: (state) => view.update(state),
-    });
-    view.stop(`wrote ${output}`);
+    const sink = await (asFile ? singleFileSink : folderSink)(to, { force: flags.force ?? false });
+    const options = { ...optionsOf(flags), backend, signal };
+    const report = await withProgress(
+      `quantizing to ${flags.format}`,
+      flags.json ?? false,
+      `wrote ${output}`,
+      (onProgress) => quantizeCheckpoint(repository, sink, { ...options, onProgress }),
+    );
     const result = { input, output, backend: backend.name, tier: backend.tier, ...report };
     if (flags.report) await writeReport(fromUser(flags.report), result);
     if (flags.json) printJson(result);
     else printReport(report, backend.name);
   } finally {
     await backend.dispose();
-  }
-}
-
-/** An input that cannot be opened leaves no partial output. */
-async function openRepository(input: string, sink: { abort(): Promise<void> }) {
-  try {
-    return await openInput(input);
-  } catch (thrown) {
-    await sink.abort();
-    throw thrown;
   }
 }
 

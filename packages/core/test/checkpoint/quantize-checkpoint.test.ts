@@ -568,7 +568,12 @@ describe("a layout that was guessed", () => {
 
   it("is written once when only what follows moves", async () => {
     const { begun, sink, inner } = counted();
-    await quantizeCheckpoint(repositoryOf(many.slice(0, 3)), sink, { format: "nf4", nested: true, backend });
+    const behind = raw("a.mask", "BOOL", [33], counting(33));
+    await quantizeCheckpoint(repositoryOf([...many.slice(0, 3), behind]), sink, {
+      format: "nf4",
+      nested: true,
+      backend,
+    });
     expect(begun).toEqual(["model.safetensors"]);
     await expectExactLayout(inner.files.get("model.safetensors")!);
   });
