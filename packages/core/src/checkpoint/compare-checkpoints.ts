@@ -1,12 +1,12 @@
 /** Two checkpoints side by side: which tensors are equal to the byte, and how far apart the others are after decoding. */
 import { bytesOf, toFloat32, viewAs } from "../dtype.js";
 import { throwIfAborted } from "../errors.js";
-import { turn } from "../next-turn.js";
 import { sameShape } from "../shape.js";
 import type { Float } from "../tensor.js";
 import { weightDecoder } from "./host-weight.js";
 import { backendDtypes, type Checkpoint } from "./open-checkpoint.js";
 import { ErrorMeter, type WeightError } from "./weight-error.js";
+import { elementsPerTurn, inSlices } from "./weight-source.js";
 
 export interface TensorComparison {
   readonly name: string;
@@ -17,8 +17,6 @@ export interface TensorComparison {
   readonly b?: string;
   readonly error?: WeightError;
 }
-
-const pieceElements = 1 << 18;
 
 /** Compares tensor by tensor; side tensors belong to their weight. */
 export async function* compareCheckpoints(
@@ -113,15 +111,13 @@ async function distance(
   signal: AbortSignal | undefined,
 ): Promise<WeightError> {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
-  const [x, y] = [new Float32Array(pieceElements), new Float32Array(pieceElements)];
+  const [x, y] = [new Float32Array(elementsPerTurn), new Float32Array(elementsPerTurn)];
   const meter = new ErrorMeter();
-  for (let begin = 0; begin < size; begin += pieceElements) {
-    const end = Math.min(size, begin + pieceElements);
+  await inSlices(size, (begin, end) => {
+    throwIfAborted(signal, "compareCheckpoints()");
     a(begin, end, x);
     b(begin, end, y);
     meter.add(x, y, end - begin);
-    throwIfAborted(signal, "compareCheckpoints()");
-    await turn();
-  }
+  });
   return meter.result();
 }

@@ -148,8 +148,12 @@ class Run {
     const bytes = async () => {
       using quantized = uploadWeight(backend, await load());
       using values = dequantize(quantized, { dtype: weight.bits === 8 ? "float32" : dtype });
-      const rounded = converted((await values.read(signal ? { signal } : {})) as ArrayOf[Float], values.dtype, dtype);
-      return bytesOf(turn ? transposed(rounded, shape[0]!, shape[1]!, dtype) : rounded);
+      const rounded = await converted(
+        (await values.read(signal ? { signal } : {})) as ArrayOf[Float],
+        values.dtype,
+        dtype,
+      );
+      return bytesOf(turn ? await transposed(rounded, shape[0]!, shape[1]!, dtype) : rounded);
     };
     return {
       spec: { name: weight.name, dtype: storedFloats[dtype], shape: turn ? [shape[1]!, shape[0]!] : shape },

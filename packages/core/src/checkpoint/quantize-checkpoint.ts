@@ -34,7 +34,7 @@ import { type Sink, type SinkFile, writeFileTo } from "./sink.js";
 import type { Repository } from "./source.js";
 import { layoutRank } from "./stored-dtype.js";
 import { ErrorMeter, type WeightError } from "./weight-error.js";
-import { converted, type WeightSource, weightSource } from "./weight-source.js";
+import { converted, elementsPerTurn, inSlices, type WeightSource, weightSource } from "./weight-source.js";
 
 export interface CheckpointProgress {
   /** The tensor just finished. */
@@ -308,7 +308,7 @@ async function* encodedPieces(
   dtype: Float,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of source.pieces(signal)) yield bytesOf(converted(piece, source.dtype, dtype));
+  for await (const piece of source.pieces(signal)) yield bytesOf(await converted(piece, source.dtype, dtype));
 }
 
 /** A non-finite value is reported with its tensor; a finite one may have overflowed on its way to float16. */
@@ -323,22 +323,20 @@ function withTensorName(thrown: unknown, tensor: string, source: WeightSource, r
   });
 }
 
-const measuredPiece = 1 << 18;
-
 /** Compares codes and original piece by piece, giving way to the event loop in between. */
 async function measure(source: WeightSource, host: HostWeight, signal: AbortSignal | undefined): Promise<WeightError> {
   const meter = new ErrorMeter();
   const decode = weightDecoder(host);
-  const decoded = new Float32Array(measuredPiece);
-  let begin = 0;
+  const decoded = new Float32Array(elementsPerTurn);
+  let offset = 0;
   for await (const piece of source.pieces(signal)) {
-    for (let at = 0; at < piece.length; at += measuredPiece) {
-      const original = toFloat32(source.dtype, piece.subarray(at, at + measuredPiece));
-      decode(begin + at, begin + at + original.length, decoded);
+    await inSlices(piece.length, (begin, end) => {
+      const original = toFloat32(source.dtype, piece.subarray(begin, end));
+      decode(offset + begin, offset + end, decoded);
       meter.add(original, decoded, original.length);
-      await turn();
-    }
-    begin += piece.length;
+    });
+    await turn();
+    offset += piece.length;
   }
   return meter.result();
 }

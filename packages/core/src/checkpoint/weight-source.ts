@@ -3,6 +3,7 @@
  * dimensions exchanged. A piece is never larger than a few megabytes, except for a transposed weight, which must be whole.
  */
 import { narrow, newArray, viewAs, widen } from "../dtype.js";
+import { turn } from "../next-turn.js";
 import type { ArrayOf, Float } from "../tensor.js";
 import { piecesOf } from "./open-checkpoint.js";
 import type { SafetensorsFile, TensorEntry } from "./safetensors.js";
@@ -27,25 +28,50 @@ export function weightSource(file: SafetensorsFile, entry: TensorEntry, transpos
   if (!transpose) return { dtype, shape: entry.shape, pieces: stored, storedIndex: (index) => index };
   const [rows, columns] = entry.shape as readonly [number, number];
   const turned = async function* (signal?: AbortSignal) {
-    yield transposed(viewAs(dtype, await file.read(entry.name, signal ? { signal } : {})), rows, columns, dtype);
+    yield await transposed(viewAs(dtype, await file.read(entry.name, signal ? { signal } : {})), rows, columns, dtype);
   };
   const storedIndex = (index: number): number => (index % rows) * columns + Math.floor(index / rows);
   return { dtype, shape: [columns, rows], pieces: turned, storedIndex };
 }
 
+/** Elements handled before the event loop gets its turn: a millisecond or so. */
+export const elementsPerTurn = 1 << 16;
+
+/** Calls back with ranges that cover [0, size), a turn of the event loop between them. */
+export async function inSlices(
+  size: number,
+  run: (begin: number, end: number) => void,
+  sliceSize = elementsPerTurn,
+): Promise<void> {
+  for (let begin = 0; begin < size; begin += sliceSize) {
+    if (begin > 0) await turn();
+    run(begin, Math.min(size, begin + sliceSize));
+  }
+}
+
 /** [rows, columns] to [columns, rows]. */
-export function transposed<D extends Float>(values: ArrayOf[D], rows: number, columns: number, dtype: D): ArrayOf[D] {
+export async function transposed<D extends Float>(
+  values: ArrayOf[D],
+  rows: number,
+  columns: number,
+  dtype: D,
+): Promise<ArrayOf[D]> {
   const out = newArray(dtype, values.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!;
+  const move = (begin: number, end: number) => {
+    for (let r = begin; r < end; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!;
+  };
+  await inSlices(rows, move, Math.max(1, Math.floor(elementsPerTurn / columns)));
   return out;
 }
 
 /** A piece rounded to another dtype, to nearest even. */
-export function converted(piece: ArrayOf[Float], from: Float, to: Float): ArrayOf[Float] {
+export async function converted(piece: ArrayOf[Float], from: Float, to: Float): Promise<ArrayOf[Float]> {
   if (from === to) return piece;
-  const wide = new Float32Array(piece.length);
-  widen(from, piece, 0, piece.length, wide);
   const out = newArray(to, piece.length);
-  narrow(to, wide, piece.length, out, 0);
+  const wide = new Float32Array(Math.min(piece.length, elementsPerTurn));
+  await inSlices(piece.length, (begin, end) => {
+    widen(from, piece, begin, end, wide);
+    narrow(to, wide, end - begin, out, begin);
+  });
   return out;
 }
