@@ -1,6 +1,14 @@
 /** The commands as a user meets them: output, JSON, exit codes, interruption. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  memoryRepository,
+  memorySink,
+  quantizeCheckpoint,
+  referenceBackend,
+  registerFormat,
+  tableFormat,
+} from "@halfbyte/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { halfbyte, root, temporaryFolder, writeModel } from "./command-line.js";
 
@@ -151,6 +159,18 @@ describe("the way back and the views", () => {
     expect(same.summary).toMatchObject({ identical: 1, close: 1, different: 0 });
     // Decoding rounds to bfloat16: a relative error of at most 2^-9 for each value.
     expect(same.tensors.find((row: { status: string }) => row.status === "close").error.sqnrDb).toBeGreaterThan(50);
+  });
+
+  it("inspects a format that only its stored table explains", async () => {
+    const table = Float32Array.from({ length: 16 }, (_, i) => (i - 7.5) / 7.5);
+    registerFormat(tableFormat("cli-test-uniform", table, "sixteen equal steps, for this test"));
+    const sink = memorySink();
+    const repository = memoryRepository({ "model.safetensors": readFileSync(join(model, "model.safetensors")) });
+    await quantizeCheckpoint(repository, sink, { format: "cli-test-uniform", backend: referenceBackend() });
+    writeFileSync(at("uniform.safetensors"), sink.files.get("model.safetensors")!);
+    const inspected = JSON.parse((await halfbyte(["inspect", at("uniform.safetensors"), "--json"])).stdout);
+    const weight = inspected.tensors.find((tensor: { type: string }) => tensor.type === "cli-test-uniform");
+    expect(weight).toMatchObject({ shape: [64, 128], quantization: { blockSize: 64, bitsPerWeight: 4.5 } });
   });
 
   it("compare exits 1 when a tensor is missing", async () => {

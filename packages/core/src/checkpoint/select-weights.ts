@@ -63,7 +63,7 @@ function unquantizable({ name, dtype, shape }: WeightCandidate): string | undefi
   if (!quantizableDtypes.includes(dtype)) return `${dtype} is not a float that bitsandbytes quantizes`;
   const fused = shape.length === 3 && /expert|moe/.test(name) ? "three-dimensional (fused experts)" : undefined;
   if (!name.endsWith(".weight")) return fused ? `${fused}, not named *.weight` : "not named *.weight";
-  if (shape.length !== 2) return fused ?? `${shape.length} dimensions instead of 2`;
+  if (shape.length !== 2) return fused ?? `${shape.length}-dimensional, not a matrix`;
   return shape.includes(0) ? "empty" : undefined;
 }
 

@@ -17,7 +17,7 @@ export interface Model {
 const yes = "linear weight";
 const conv1d = "Conv1D weight, transposed";
 const embedding = "embedding";
-const vector = "1 dimensions instead of 2";
+const vector = "1-dimensional, not a matrix";
 const unnamed = "not named *.weight";
 const experts = "three-dimensional (fused experts)";
 const unnamedExperts = "three-dimensional (fused experts), not named *.weight";
@@ -230,8 +230,8 @@ export const models: readonly Model[] = [
     config: { model_type: "whisper" },
     skipModules: ["proj_out"],
     rows: [
-      ["model.encoder.conv1.weight", [384, 80, 3], "3 dimensions instead of 2"],
-      ["model.encoder.conv2.weight", [384, 384, 3], "3 dimensions instead of 2"],
+      ["model.encoder.conv1.weight", [384, 80, 3], "3-dimensional, not a matrix"],
+      ["model.encoder.conv2.weight", [384, 384, 3], "3-dimensional, not a matrix"],
       ["model.encoder.embed_positions.weight", [1500, 384], embedding],
       ["model.decoder.embed_positions.weight", [448, 384], embedding],
       ["model.decoder.embed_tokens.weight", [51865, 384], embedding],
