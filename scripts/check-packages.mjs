@@ -15,6 +15,8 @@ import { ensureBuilt, packAll } from "./workspace.mjs";
 const attwArguments = {
   // node16 leaves out the resolution of TypeScript's "node10", which knows no `exports` and hence no "/node" entry.
   "@halfbyte/core": ["--profile", "node16"],
+  // As above, with the "/register" entry.
+  "@halfbyte/backend-cpu": ["--profile", "node16"],
   // The main entry registers vitest tests, and vitest exists as ESM only: require() of it cannot work.
   "@halfbyte/conformance": ["--profile", "esm-only"],
   // A command: it exports its package.json and nothing else.

@@ -29,6 +29,8 @@ async function main([name, ...args]) {
   requireNode(20, 19);
   await ensureInstalled();
   await ensureBuilt();
+  // Optional: without a compiler it says so, and everything runs on the reference kernels.
+  await node([join(root, "packages", "backend-cpu", "scripts", "build-native.mjs")]);
   return command(args);
 }
 

@@ -50,11 +50,18 @@ function isStale({ folder, manifest }) {
   const named = filesNamed(manifest).filter((path) => path.startsWith("./dist/"));
   if (!existsSync(dist) || named.some((path) => !existsSync(join(folder, path)))) return true;
   const sources = [
-    ...filesIn(join(folder, "src")),
+    ...[folder, ...bundledBy(manifest)].flatMap((source) => filesIn(join(source, "src"))),
     ...["package.json", "tsup.config.ts"].map((name) => join(folder, name)),
   ];
   // The oldest output counts: a build that was interrupted leaves a mixture.
   return Math.max(...sources.map(changedAt)) > Math.min(...filesIn(dist).map(changedAt));
+}
+
+/** Folders of the private packages that a build takes in. @param {any} manifest */
+function bundledBy({ devDependencies = {} }) {
+  return packages()
+    .filter(({ manifest }) => manifest.private && manifest.name in devDependencies)
+    .map(({ folder }) => folder);
 }
 
 /** Every path in main, types and exports. @returns {string[]} */

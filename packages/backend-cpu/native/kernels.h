@@ -52,7 +52,7 @@ struct Kernels {
   void (*dequantize_blockwise)(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin,
                                uint64_t end, MutableFloats out);
   // Weight rows (output features) [begin, end) for all m rows of x: out[i * n + row]. x and bias are f32 here; blocks may straddle rows;
-  // f32 products and sums (accuracy exact).
+  // products and sums in f32 (accuracy exact); the scalar table sums in float64, in the order of the reference.
   void (*gemm_4bit)(const float *x, const uint8_t *codes, const float *absmax, const float *code, uint32_t block_size, const float *bias, uint64_t m,
                     uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out);
   // Weight rows [begin, end), not transposed; as above with a dense weight.

@@ -255,7 +255,7 @@ class DeviceBackend implements Backend, TensorHost {
     const parts = steps.map((step) => this.#explainStep(step));
     if (parts.length === 0 || parts.some(isReason)) return choice;
     return {
-      kernel: compose!.kernel,
+      kernel: steps.map((step) => step.op).join("+"),
       variant: parts.map((part) => (part as Explanation).variant).join("+"),
       composed: true,
     };

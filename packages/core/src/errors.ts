@@ -138,6 +138,32 @@ export const errorCatalogue = {
     "The package of this backend is not installed.",
     "Install the package named in the message.",
   ),
+  // Native libraries
+  LIBRARY_NOT_FOUND: entry(
+    "LibraryNotFoundError",
+    "The native library of a backend is not where it would be.",
+    "Build it, or install the package that brings it for this platform.",
+  ),
+  LIBRARY_PATH_REFUSED: entry(
+    "LibraryPathRefusedError",
+    "A native library was not loaded because of where it lies.",
+    "Name absolute folders in HALFBYTE_LIBRARY_PATH that other users cannot write to.",
+  ),
+  LIBRARY_LOAD_FAILED: entry(
+    "LibraryLoadFailedError",
+    "The system's loader refused a native library.",
+    "Build it again on this machine: it is damaged, or made for another system.",
+  ),
+  LIBRARY_ABI_MISMATCH: entry(
+    "LibraryAbiMismatchError",
+    "A native library has another interface than this package.",
+    "Build the library again, from the version of the package that loads it.",
+  ),
+  LIBRARY_WRONG_KIND: entry(
+    "LibraryWrongKindError",
+    "A file is not a halfbyte library, or belongs to another backend.",
+    "Remove it from the folder, and build the right one.",
+  ),
   // safetensors container
   HEADER_TRUNCATED: entry("HeaderTruncatedError", "The file ends before its header does.", "Download the file again."),
   HEADER_TOO_LARGE: entry(

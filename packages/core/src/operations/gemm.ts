@@ -12,7 +12,7 @@ import {
   present,
   type TensorSpec,
 } from "./operation.js";
-import { expectWeight4bit } from "./quantize.js";
+import { expectWeight4bit, phantomBlockScales, withBlockScales } from "./quantize.js";
 
 interface Product {
   readonly x: Tensor<Float>;
@@ -61,15 +61,27 @@ export const gemm4bit: Operation<"gemm4bit"> = {
     return { inputs: [...present([args.x, args.bias]), ...tensorsOf(args.weight)], outputs: { out } };
   },
   compose: {
-    kernel: "dequantize4bit+gemm",
-    run(kernels, { weight, accuracy: _, ...product }, out) {
+    run(kernels, args, out) {
+      const { weight, accuracy: _, ...product } = args;
+      if (weight.scales.kind === "nested")
+        return withBlockScales(kernels, weight, (flat) => kernels.gemm4bit({ ...args, weight: flat }, out));
       // f32, so that the weight is not rounded on the way.
       using dense = kernels.dequantize4bit({ weight, dtype: "float32" }).out;
       kernels.gemm({ ...product, weight: dense }, out);
     },
-    steps: ({ weight, accuracy: _, ...product }, phantom) => [
-      { op: "dequantize4bit", args: { weight, dtype: "float32" } },
-      { op: "gemm", args: { ...product, weight: phantom("float32", weight.shape) } },
-    ],
+    steps(args, phantom) {
+      const { weight, accuracy: _, ...product } = args;
+      if (weight.scales.kind === "nested") {
+        const flat = phantomBlockScales(weight, phantom);
+        return [
+          { op: "dequantizeBlockwise", args: flat.step },
+          { op: "gemm4bit", args: { ...args, weight: flat.weight } },
+        ];
+      }
+      return [
+        { op: "dequantize4bit", args: { weight, dtype: "float32" } },
+        { op: "gemm", args: { ...product, weight: phantom("float32", weight.shape) } },
+      ];
+    },
   },
 };

@@ -105,7 +105,6 @@ export const int8ScaledMm: Operation<"int8ScaledMm"> = {
     };
   },
   compose: {
-    kernel: "int8LinearMatmul+int8MmDequant",
     run(kernels, { a, b, ...scaling }, out) {
       using product = kernels.int8LinearMatmul({ a, b }).out;
       kernels.int8MmDequant({ ...scaling, a: product }, out);

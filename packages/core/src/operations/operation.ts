@@ -32,7 +32,6 @@ export interface Operation<K extends OpName> {
 export type Phantom = <D extends DType>(dtype: D, shape: Shape) => Tensor<D>;
 
 export interface Composition<K extends OpName> {
-  readonly kernel: string;
   run(kernels: Kernels, args: Ops[K]["in"], out: Ops[K]["out"]): void;
   /** The operations `run` calls, with phantom intermediates, so that `explain` can name their variants. */
   steps(args: Ops[K]["in"], phantom: Phantom): readonly CompositionStep[];

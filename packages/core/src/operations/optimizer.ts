@@ -35,7 +35,8 @@ function expectUpdate({ optimizer, param, grad, step, profile = "reference" }: U
 
 function expectStep(step: Step): void {
   if (typeof step !== "object" || step === null) throw halfbyteError("INVALID_ARGUMENT", "step is missing.");
-  expectNumber("step.step", step.step, 1);
+  if (!Number.isSafeInteger(step.step) || step.step < 1)
+    throw halfbyteError("INVALID_ARGUMENT", `step.step is ${String(step.step)}, expected a whole number from 1 on.`);
   for (const name of ["lr", "beta1", "beta2", "beta3", "alpha", "eps", "weightDecay", "gradScale", "maxUnorm"] as const)
     expectNumber(`step.${name}`, step[name]);
 }

@@ -93,7 +93,6 @@ export const dequantize4bit: Operation<"dequantize4bit"> = {
     return { inputs: tensorsOf(weight), outputs: { out: { dtype, shape: weight.shape } } };
   },
   compose: {
-    kernel: "dequantizeBlockwise+dequantize4bit",
     run(kernels, { weight, dtype }, out) {
       withBlockScales(kernels, weight, (flat) => kernels.dequantize4bit({ weight: flat, dtype }, out));
     },

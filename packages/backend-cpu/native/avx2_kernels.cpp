@@ -1,0 +1,24 @@
+// The AVX2 table. What is missing comes from the scalar kernels.
+#include "simd_avx2.h"
+
+namespace hb {
+
+const Kernels avx2_kernels = {
+    "avx2",
+    avx2::quantize_4bit,
+    avx2::dequantize_4bit,
+    avx2::quantize_blockwise,
+    avx2::dequantize_blockwise,
+    avx2::gemm_4bit,
+    avx2::gemm,
+    nullptr,  // gemm_transposed
+    nullptr,  // int8_row_stats
+    nullptr,  // int8_row_quant
+    nullptr,  // int8_row_dequant
+    avx2::int8_matmul,
+    nullptr,  // int8_mm_dequant
+    nullptr,  // optimizer_32bit
+    nullptr,  // optimizer_8bit
+};
+
+}  // namespace hb

@@ -1,0 +1,24 @@
+// The AVX-512 table. What is missing comes from AVX2 or the scalar kernels.
+#include "simd_avx512.h"
+
+namespace hb {
+
+const Kernels avx512_kernels = {
+    "avx512",
+    avx512::quantize_4bit,
+    avx512::dequantize_4bit,
+    avx512::quantize_blockwise,
+    avx512::dequantize_blockwise,
+    avx512::gemm_4bit,
+    avx512::gemm,
+    nullptr,  // gemm_transposed
+    avx512::int8_row_stats,
+    avx512::int8_row_quant,
+    nullptr,  // int8_row_dequant
+    avx512::int8_matmul,
+    nullptr,  // int8_mm_dequant
+    nullptr,  // optimizer_32bit
+    nullptr,  // optimizer_8bit
+};
+
+}  // namespace hb

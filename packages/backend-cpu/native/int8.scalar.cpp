@@ -1,0 +1,114 @@
+// LLM.int8() (arXiv 2208.07339): row-wise quantization with outlier columns, integer product, scaled result.
+#include "float_array.h"
+#include "halfbyte_formats.h"
+#include "scalar.h"
+
+namespace hb::scalar {
+
+namespace {
+
+// A threshold of 0 knows no outliers; NaN is none.
+bool is_outlier(float value, float threshold) { return threshold > 0 && std::fabs(value) >= threshold; }
+
+// ±127 is exceeded only when 1/absmax overflows, for rows of subnormal numbers; 0 · infinity gives 0 there.
+int8_t round_to_int8(float value) {
+  const float clamped = value > 127 ? 127 : value < -127 ? -127 : value;
+  return is_nan(clamped) ? int8_t{0} : static_cast<int8_t>(round_half_even(clamped));
+}
+
+}  // namespace
+
+int64_t int8_row_stats(Floats x, uint64_t k, float threshold, bool look, uint64_t begin, uint64_t end, float *row_stats, uint8_t *mask) {
+  int64_t fault = -1;
+  float buffer[piece_size];
+  for (uint64_t row = begin; row < end; row++) {
+    float largest = 0;
+    for_each_piece(0, k, [&](uint64_t at, uint64_t count) {
+      const float *values = widened(x, row * k + at, count, buffer);
+      for (uint64_t i = 0; i < count; i++) {
+        const float magnitude = std::fabs(values[i]);
+        if (is_outlier(magnitude, threshold)) mask[at + i] = 1;
+        else if (magnitude > largest) largest = magnitude;
+      }
+      if (!look || fault >= 0) return;
+      const int64_t found = first_non_finite(values, count);
+      if (found >= 0) fault = static_cast<int64_t>(row * k + at) + found;
+    });
+    row_stats[row] = largest;
+  }
+  return fault;
+}
+
+// q = rint(x · fr(fr(1/absmax) · 127)), ties to even; outliers and zero rows give 0.
+void int8_row_quant(Floats x, uint64_t k, float threshold, const float *row_stats, const uint8_t *mask, uint64_t begin, uint64_t end,
+                    int8_t *q) {
+  float buffer[piece_size];
+  for (uint64_t row = begin; row < end; row++) {
+    const bool is_zero = row_stats[row] == 0;
+    const float scale = 1 / row_stats[row] * 127;
+    for_each_piece(0, k, [&](uint64_t at, uint64_t count) {
+      const float *values = widened(x, row * k + at, count, buffer);
+      int8_t *codes = q + row * k + at;
+      for (uint64_t i = 0; i < count; i++) {
+        const bool is_left_out = is_zero || (mask && mask[at + i] == 1) || is_outlier(values[i], threshold);
+        codes[i] = is_left_out ? int8_t{0} : round_to_int8(values[i] * scale);
+      }
+    });
+  }
+}
+
+// fr(fr(q · stat) · f32(1/127)).
+void int8_row_dequant(const int8_t *q, const float *row_stats, uint64_t k, uint64_t begin, uint64_t end, float *out) {
+  for (uint64_t row = begin; row < end; row++)
+    for (uint64_t i = row * k; i < (row + 1) * k; i++) out[i] = static_cast<float>(q[i]) * row_stats[row] * HB_INVERSE_127;
+}
+
+// Exact for k up to 131 071; beyond, sums wrap as 32-bit integers do.
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
+  for (uint64_t row = begin; row < end; row++) {
+    for (uint64_t column = 0; column < n; column++) {
+      const int8_t *left = a + row * k;
+      const int8_t *right = b + column * k;
+      uint32_t sum = 0;
+      for (uint64_t i = 0; i < k; i++) sum += static_cast<uint32_t>(left[i] * right[i]);
+      out[row * n + column] = static_cast<int32_t>(sum);
+    }
+  }
+}
+
+namespace {
+
+float through_float16(float value) { return widen_float16(narrow_to_float16(value)); }
+
+// a · (row · column) · 1/127², then the bias.
+float scale_plain(float sum, float row_stat, float col_stat, const float *bias) {
+  const float scaled = sum * (row_stat * col_stat) * HB_MM_DEQUANT_REFERENCE;
+  return bias ? scaled + *bias : scaled;
+}
+
+// Upstream's CUDA source stores float16 whatever the output dtype; a float16 bias is fused, another is added to that in place.
+float scale_cuda(float sum, float row_stat, float col_stat, const float *bias, bool is_fused) {
+  const float product = sum * row_stat * col_stat;
+  const float scaled = through_float16(fused_multiply_add(product, HB_MM_DEQUANT_CUDA, bias && is_fused ? *bias : 0));
+  return bias && !is_fused ? through_float16(scaled + *bias) : scaled;
+}
+
+}  // namespace
+
+void int8_mm_dequant(const int32_t *a, const float *row_stats, const float *col_stats, const float *bias, bool bias_is_float16, uint64_t n,
+                     hb_profile profile, uint64_t begin, uint64_t end, MutableFloats out) {
+  float buffer[piece_size];
+  for (uint64_t row = begin; row < end; row++) {
+    for_each_piece(0, n, [&](uint64_t at, uint64_t count) {
+      for (uint64_t i = 0; i < count; i++) {
+        const float sum = static_cast<float>(a[row * n + at + i]);
+        const float *addend = bias ? bias + at + i : nullptr;
+        buffer[i] = profile == HB_CUDA ? scale_cuda(sum, row_stats[row], col_stats[at + i], addend, bias_is_float16)
+                                       : scale_plain(sum, row_stats[row], col_stats[at + i], addend);
+      }
+      narrow(buffer, count, out, row * n + at);
+    });
+  }
+}
+
+}  // namespace hb::scalar

@@ -1,0 +1,190 @@
+// Speed of every entry of a SIMD table at 4096 × 4096 in blocks of 64 (256 for 8 bits), one thread, beside floors measured in the same run. Medians of
+// thread time. "cold" rotates over 40 copies of the weight (378 MB), so that each comes from memory.
+// Usage: taskset -c 0 simd_bench [avx512|avx2|scalar]
+#include <immintrin.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "../kernels.h"
+#include "../tables.h"
+
+using namespace hb;
+
+namespace {
+
+constexpr uint64_t side = 4096, elements = side * side, copies = 40;
+
+/// Pages of 2 MiB, as the allocator of the library asks for large tensors.
+template <typename T>
+T *pages(uint64_t count) {
+  const uint64_t bytes = (count * sizeof(T) + (4 << 20)) & ~uint64_t((2 << 20) - 1);
+  void *const at = mmap(nullptr, bytes + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *const aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(at) + (2 << 20) - 1) & ~uintptr_t((2 << 20) - 1));
+  madvise(aligned, bytes, MADV_HUGEPAGE);
+  std::memset(aligned, 0, bytes);
+  return static_cast<T *>(aligned);
+}
+
+double thread_seconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
+}
+
+template <typename Run>
+double median(int repetitions, const Run &run) {
+  run(0);
+  std::vector<double> times;
+  for (int i = 0; i < repetitions; i++) {
+    const double start = thread_seconds();
+    run(i);
+    times.push_back(thread_seconds() - start);
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+void line(const char *name, double seconds, double bytes, double operations = 0) {
+  std::printf("%-44s %10.1f us %8.1f GB/s", name, seconds * 1e6, bytes / seconds * 1e-9);
+  if (operations > 0) std::printf(" %8.1f GFLOP/s", operations / seconds * 1e-9);
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+__attribute__((target("avx2"))) uint64_t read_all(const void *data, uint64_t bytes) {
+  __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+  const char *const p = static_cast<const char *>(data);
+  for (uint64_t i = 0; i + 128 <= bytes; i += 128) {
+    _mm_prefetch(p + i + 4096, _MM_HINT_T0);
+    _mm_prefetch(p + i + 4160, _MM_HINT_T0);
+    a = _mm256_or_si256(a, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i)));
+    b = _mm256_or_si256(b, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 32)));
+    c = _mm256_or_si256(c, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 64)));
+    d = _mm256_or_si256(d, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 96)));
+  }
+  const __m256i all = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
+  return uint64_t(_mm256_extract_epi64(all, 0)) | uint64_t(_mm256_extract_epi64(all, 2));
+}
+volatile uint64_t sink;
+
+__attribute__((target("avx2"))) void stream_all(void *data, uint64_t bytes) {
+  const __m256i one = _mm256_set1_epi32(1);
+  for (uint64_t i = 0; i < bytes; i += 32) _mm256_stream_si256(reinterpret_cast<__m256i *>(static_cast<char *>(data) + i), one);
+  _mm_sfence();
+}
+
+const float nf4[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
+                       -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+                       0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
+const float fp4[16] = {0.0f, 0.0052083333f, 0.6666667f, 1.0f, 0.33333334f, 0.5f, 0.16666667f, 0.25f,
+                       -0.0f, -0.0052083333f, -0.6666667f, -1.0f, -0.33333334f, -0.5f, -0.16666667f, -0.25f};
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  const bool avx2 = argc > 1 && !std::strcmp(argv[1], "avx2"), scalar = argc > 1 && !std::strcmp(argv[1], "scalar");
+  const Kernels &k = scalar ? scalar_kernels : avx2 ? avx2_kernels : avx512_kernels;
+  std::printf("%s, 4096 x 4096, block 64, one thread\n", k.isa);
+  std::mt19937 engine(1);
+  std::normal_distribution<float> normal;
+  const uint64_t code_bytes = elements / 2, blocks = elements / 64;
+  float *const values = pages<float>(elements);
+  float *const wide = pages<float>(elements);
+  uint8_t *const codes = pages<uint8_t>(code_bytes * copies);
+  float *const absmax = pages<float>(blocks * copies);
+  uint8_t *const codes8 = pages<uint8_t>(elements);
+  uint16_t *const halves = pages<uint16_t>(elements);
+  for (uint64_t i = 0; i < elements; i++) values[i] = normal(engine) * 0.02f;
+  for (uint64_t i = 0; i < elements; i++) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, 4);
+    halves[i] = uint16_t(bits >> 16);
+  }
+  const double code_traffic = double(code_bytes + blocks * 4);
+  const Format4 nf = make_format4(nf4, HB_NF4), fp = make_format4(fp4, HB_FP4);
+
+  line("floor: read 64 MiB", median(9, [&](int) { sink = read_all(values, elements * 4); }), double(elements * 4));
+  line("floor: stream 64 MiB", median(9, [&](int) { stream_all(wide, elements * 4); }), double(elements * 4));
+  const auto quantize4 = [&](const Format4 &format, Floats x, const char *name, double traffic) {
+    if (k.quantize_4bit) line(name, median(9, [&](int) { k.quantize_4bit(x, elements, format, 64, HB_REFERENCE, true, 0, blocks, codes, absmax); }), traffic);
+  };
+  quantize4(fp, {values, HB_FLOAT32}, "quantize_4bit fp4 f32", elements * 4.0 + code_traffic);
+  quantize4(nf, {halves, HB_BFLOAT16}, "quantize_4bit nf4 bf16", elements * 2.0 + code_traffic);
+  quantize4(nf, {values, HB_FLOAT32}, "quantize_4bit nf4 f32", elements * 4.0 + code_traffic);
+  if (!k.quantize_4bit) scalar_kernels.quantize_4bit({values, HB_FLOAT32}, elements, nf, 64, HB_REFERENCE, false, 0, blocks, codes, absmax);
+  for (uint64_t c = 1; c < copies; c++) {
+    std::memcpy(codes + c * code_bytes, codes, code_bytes);
+    std::memcpy(absmax + c * blocks, absmax, blocks * 4);
+  }
+  const auto dequantize4 = [&](hb_dtype dtype, const char *name, double traffic) {
+    if (k.dequantize_4bit) line(name, median(9, [&](int) { k.dequantize_4bit(codes, absmax, nf4, elements, 64, 0, blocks, {wide, dtype}); }), traffic);
+  };
+  dequantize4(HB_FLOAT32, "dequantize_4bit f32", elements * 4.0 + code_traffic);
+  dequantize4(HB_FLOAT16, "dequantize_4bit f16", elements * 2.0 + code_traffic);
+  dequantize4(HB_BFLOAT16, "dequantize_4bit bf16", elements * 2.0 + code_traffic);
+
+  float code[256];
+  int count = 0;
+  for (int i = 0; i < 7; i++)
+    for (int j = 0; j < 1 << i; j++) {
+      const float value = float(std::pow(10, i - 6) * (0.1 + 0.9 * (j + 0.5) / (1 << i)));
+      code[count++] = value;
+      code[count++] = -value;
+    }
+  code[count++] = 0;
+  code[count++] = 1;
+  std::sort(code, code + 256);
+  const Map8 map = make_map8(code);
+  const uint64_t blocks8 = elements / 256;
+  std::vector<float> absmax8(blocks8, 1.0f);
+  if (k.quantize_blockwise)
+    line("quantize_blockwise f32", median(5, [&](int) { k.quantize_blockwise({values, HB_FLOAT32}, elements, map, 256, HB_REFERENCE, true, 0, blocks8, codes8, absmax8.data()); }), elements * 5.0);
+  else for (uint64_t i = 0; i < elements; i++) codes8[i] = uint8_t(engine());
+  if (k.dequantize_blockwise) {
+    line("dequantize_blockwise f32", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_FLOAT32}); }), elements * 5.0);
+    line("dequantize_blockwise bf16", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_BFLOAT16}); }), elements * 3.0);
+  }
+
+  float *const out = wide;
+  const auto copy = [&](int i) { return uint64_t(i) % copies; };
+  line("floor: read one weight, warm", median(41, [&](int) { sink = read_all(codes, code_bytes) | read_all(absmax, blocks * 4); }), code_traffic);
+  line("floor: read one weight, cold", median(81, [&](int i) { sink = read_all(codes + copy(i) * code_bytes, code_bytes) | read_all(absmax + copy(i) * blocks, blocks * 4); }), code_traffic);
+  if (k.gemm_4bit) {
+    const auto product = [&](uint64_t m, int i) {
+      k.gemm_4bit(values, codes + copy(i) * code_bytes, absmax + copy(i) * blocks, nf4, 64, nullptr, m, side, side, 0, side, {out, HB_FLOAT32});
+    };
+    line("gemm_4bit m=1 warm", median(41, [&](int) { product(1, 0); }), code_traffic);
+    line("gemm_4bit m=1 cold", median(81, [&](int i) { product(1, i); }), code_traffic);
+    for (const uint64_t m : {2, 4, 5, 8, 16, 32, 128, 512}) {
+      char name[48];
+      std::snprintf(name, sizeof name, "gemm_4bit m=%llu", static_cast<unsigned long long>(m));
+      line(name, median(m < 128 ? 11 : 3, [&](int) { product(m, 0); }), code_traffic, 2.0 * double(elements * m));
+    }
+  }
+  if (k.gemm) {
+    line("gemm f32 m=1", median(9, [&](int) { k.gemm(values, {values, HB_FLOAT32}, nullptr, 1, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 4.0);
+    line("gemm f32 m=128", median(3, [&](int) { k.gemm(values, {values, HB_FLOAT32}, nullptr, 128, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 4.0, 256.0 * elements);
+  }
+  if (k.int8_matmul) {
+    const int8_t *const b = reinterpret_cast<int8_t *>(codes8);
+    const int8_t *const a = reinterpret_cast<int8_t *>(codes);
+    for (const uint64_t m : {1, 4, 16, 128, 512}) {
+      char name[48];
+      std::snprintf(name, sizeof name, "int8_matmul m=%llu", static_cast<unsigned long long>(m));
+      line(name, median(m < 128 ? 11 : 3, [&](int) { k.int8_matmul(a, b, side, side, 0, m, reinterpret_cast<int32_t *>(out)); }), double(elements), 2.0 * double(elements * m));
+    }
+  }
+  if (k.int8_row_stats) {
+    std::vector<float> stats(side);
+    std::vector<uint8_t> mask(side);
+    line("int8_row_stats f32", median(9, [&](int) { k.int8_row_stats({values, HB_FLOAT32}, side, 0, true, 0, side, stats.data(), mask.data()); }), elements * 4.0);
+    line("int8_row_quant f32", median(9, [&](int) { k.int8_row_quant({values, HB_FLOAT32}, side, 0, stats.data(), nullptr, 0, side, reinterpret_cast<int8_t *>(codes8)); }), elements * 5.0);
+  }
+}

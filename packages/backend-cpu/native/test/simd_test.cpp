@@ -1,0 +1,441 @@
+// Every entry of the AVX2 and AVX-512 tables against the scalar one, to the bit; matrix products against float64 within the bound of kernels.h.
+// Data: random blocks, and values within 3 ulp of every decision bound for many absmax; zero, subnormal and huge blocks; NaN and Infinity; tails, odd sizes,
+// every dtype. Buffers are exact in size, so that ASan sees a step beyond. Prints a line per entry; exits 1 on the first difference of each.
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "../kernels.h"
+#include "../tables.h"
+
+using namespace hb;
+
+namespace {
+
+std::mt19937_64 engine(20261122);
+uint64_t below(uint64_t limit) { return engine() % limit; }
+float normal() {
+  static std::normal_distribution<float> distribution;
+  return distribution(engine);
+}
+float of_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+uint32_t bits_of(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+
+const float nf4[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
+                       -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+                       0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
+const float fp4[16] = {0.0f, 0.0052083333f, 0.6666667f, 1.0f, 0.33333334f, 0.5f, 0.16666667f, 0.25f,
+                       -0.0f, -0.0052083333f, -0.6666667f, -1.0f, -0.33333334f, -0.5f, -0.16666667f, -0.25f};
+
+struct Table4 {
+  const char *name;
+  Format4 format;
+};
+
+std::vector<Table4> tables4() {
+  std::vector<Table4> all = {{"nf4", make_format4(nf4, HB_NF4)}, {"fp4", make_format4(fp4, HB_FP4)}};
+  float code[16];
+  for (int i = 0; i < 16; i++) code[i] = float(i) / 7.5f - 1;
+  all.push_back({"linear", make_format4(code, HB_TABLE)});
+  for (int i = 0; i < 16; i++) code[i] = (float(i) - 8) / 3;
+  all.push_back({"beyond one", make_format4(code, HB_TABLE)});
+  for (int i = 0; i < 16; i++) code[i] = i == 15 ? 1 : i == 0 ? -1 : 0.001f * float(i);
+  all.push_back({"crowded", make_format4(code, HB_TABLE)});
+  for (int i = 0; i < 16; i++) code[i] = float(below(2000)) / 1000 - 1;
+  all.push_back({"shuffled", make_format4(code, HB_TABLE)});
+  return all;
+}
+
+std::vector<Map8> maps8() {
+  std::vector<Map8> all;
+  float code[256];
+  // The dynamic map: seven decades of 2^d midpoints, both signs, 0 and 1.
+  int count = 0;
+  for (int i = 0; i < 7; i++)
+    for (int j = 0; j < 1 << i; j++) {
+      const double low = 0.1 + 0.9 * j / (1 << i), high = 0.1 + 0.9 * (j + 1) / (1 << i), scale = std::pow(10, i - 6);
+      code[count++] = float(scale * (low + high) / 2);
+      code[count++] = float(-scale * (low + high) / 2);
+    }
+  code[count++] = 0;
+  code[count++] = 1;
+  const auto sort = [&] {
+    for (int i = 1; i < 256; i++)
+      for (int at = i; at > 0 && code[at - 1] > code[at]; at--) std::swap(code[at - 1], code[at]);
+  };
+  sort();
+  all.push_back(make_map8(code));
+  for (int i = 0; i < 256; i++) code[i] = float(i) / 255;
+  all.push_back(make_map8(code));
+  for (int i = 0; i < 256; i++) code[i] = normal();
+  sort();
+  all.push_back(make_map8(code));
+  for (int i = 0; i < 256; i++) code[i] = float(i / 5) * 0.01f - 0.3f;
+  all.push_back(make_map8(code));
+  return all;
+}
+
+// ── Typed buffers, exact in size ──
+
+uint16_t to_half(float value, hb_dtype dtype) {
+  if (dtype == HB_BFLOAT16) {
+    const uint32_t bits = bits_of(value);
+    if ((bits & 0x7fffffff) > 0x7f800000) return uint16_t(bits >> 16 | 0x40);
+    return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  }
+  const _Float16 half = _Float16(value);
+  uint16_t bits;
+  std::memcpy(&bits, &half, 2);
+  return bits;
+}
+
+struct Buffer {
+  std::vector<uint8_t> bytes;
+  hb_dtype dtype;
+  Buffer(uint64_t size, hb_dtype type) : bytes(size * (type == HB_FLOAT32 ? 4 : 2)), dtype(type) { bytes.shrink_to_fit(); }
+  Buffer(const std::vector<float> &values, hb_dtype type) : Buffer(values.size(), type) {
+    for (size_t i = 0; i < values.size(); i++) {
+      if (type == HB_FLOAT32) std::memcpy(bytes.data() + 4 * i, &values[i], 4);
+      else {
+        const uint16_t half = to_half(values[i], type);
+        std::memcpy(bytes.data() + 2 * i, &half, 2);
+      }
+    }
+  }
+  Floats in() const { return {bytes.data(), dtype}; }
+  MutableFloats out() { return {bytes.data(), dtype}; }
+  float at(uint64_t i) const {
+    if (dtype == HB_FLOAT32) return of_bits(*reinterpret_cast<const uint32_t *>(bytes.data() + 4 * i));
+    const uint16_t half = *reinterpret_cast<const uint16_t *>(bytes.data() + 2 * i);
+    if (dtype == HB_BFLOAT16) return of_bits(uint32_t(half) << 16);
+    _Float16 value;
+    std::memcpy(&value, &half, 2);
+    return float(value);
+  }
+};
+
+const hb_dtype dtypes[] = {HB_FLOAT32, HB_FLOAT16, HB_BFLOAT16};
+const char *const dtype_names[] = {"f32", "f16", "bf16"};
+
+// ── Reports ──
+
+int failures = 0;
+uint64_t checks = 0;
+
+struct Report {
+  const char *isa, *entry;
+  uint64_t blocks = 0, bad = 0;
+  ~Report() {
+    std::printf("%-7s %-24s %9llu blocks or rows, %llu bad\n", isa, entry, static_cast<unsigned long long>(blocks),
+                static_cast<unsigned long long>(bad));
+    std::fflush(stdout);
+    if (bad) failures++;
+    checks += blocks;
+  }
+  template <typename T>
+  void same(const std::vector<T> &got, const std::vector<T> &want, const char *what) {
+    if (got.empty() || std::memcmp(got.data(), want.data(), got.size() * sizeof(T)) == 0) return;
+    size_t i = 0;
+    while (std::memcmp(&got[i], &want[i], sizeof(T)) == 0) i++;
+    if (bad++ < 5) std::printf("  %s: differs at %zu of %zu: got %g, want %g\n", what, i, got.size(), double(got[i]), double(want[i]));
+  }
+  void same(int64_t got, int64_t want, const char *what) {
+    if (got != want && bad++ < 5) std::printf("  %s: got %lld, want %lld\n", what, static_cast<long long>(got), static_cast<long long>(want));
+  }
+};
+
+/// Blocks whose values lie at and around every bound times an absmax, which stands first; some of other kinds.
+std::vector<float> blocks_of(const float *bounds, int bound_count, uint64_t size, uint64_t block_size, bool hostile) {
+  std::vector<float> values(size);
+  for (uint64_t first = 0; first < size; first += block_size) {
+    const uint64_t stop = first + block_size < size ? first + block_size : size;
+    const uint64_t kind = below(16);
+    float scale = kind < 4 ? 1.0f : kind < 8 ? std::ldexp(1.0f, int(below(60)) - 30) : std::fabs(normal()) + 0.01f;
+    if (kind == 12) scale = 0;
+    if (kind == 13) scale = of_bits(uint32_t(below(0x01000000)));  // around the smallest normal number
+    if (kind == 14) scale = of_bits(0x7f7fffff - uint32_t(below(1 << 22)));
+    for (uint64_t i = first; i < stop; i++) {
+      if (kind == 15) {
+        values[i] = normal() * 0.02f;
+        continue;
+      }
+      float value = bounds[below(uint64_t(bound_count))] * scale;
+      if (!(std::fabs(value) <= scale)) value = scale;
+      uint32_t bits = bits_of(value);
+      bits += uint32_t(int64_t(below(7)) - 3);
+      if ((bits & 0x7fffffff) < 0x7f800000 && bits_of(value) > 3) value = of_bits(bits);
+      values[i] = std::fabs(value) <= scale ? value : scale;
+    }
+    values[first + below(stop - first)] = below(2) ? scale : -scale;
+    if (hostile && below(4) == 0) values[first + below(stop - first)] = below(2) ? NAN : below(2) ? INFINITY : -INFINITY;
+  }
+  return values;
+}
+
+void test_quantize_4bit(const Kernels &simd) {
+  if (!simd.quantize_4bit) return;
+  Report report{simd.isa, "quantize_4bit"};
+  const auto tables = tables4();
+  for (const auto &table : tables)
+    for (const hb_dtype dtype : dtypes)
+      for (const uint32_t block_size : {32u, 64u, 96u, 128u, 256u, 512u, 1024u, 2048u, 4096u, 36u})
+        for (int round = 0; round < 5; round++) {
+          const uint64_t size = (block_size < 128 ? 60 : 6) * uint64_t(block_size) + (round == 0 ? 0 : round == 1 ? 1 : below(block_size));
+          const uint64_t blocks = (size + block_size - 1) / block_size;
+          const Buffer x(blocks_of(table.format.bounds, 15, size, block_size, round == 3), dtype);
+          for (const hb_profile profile : {HB_REFERENCE, HB_CUDA}) {
+            if (profile == HB_CUDA && round > 0) continue;
+            std::vector<uint8_t> codes((size + 1) / 2, 0xaa), want(codes);
+            std::vector<float> absmax(blocks, -7), want_absmax(absmax);
+            const uint64_t begin = round == 4 ? 1 : 0, end = round == 4 ? blocks - 1 : blocks;
+            const bool look = round != 2;
+            const int64_t fault = simd.quantize_4bit(x.in(), size, table.format, block_size, profile, look, begin, end, codes.data(), absmax.data());
+            const int64_t want_fault =
+                scalar_kernels.quantize_4bit(x.in(), size, table.format, block_size, profile, look, begin, end, want.data(), want_absmax.data());
+            char what[96];
+            std::snprintf(what, sizeof what, "%s %s block %u size %llu", table.name, dtype_names[dtype], block_size,
+                          static_cast<unsigned long long>(size));
+            report.same(codes, want, what);
+            report.same(absmax, want_absmax, what);
+            report.same(fault, want_fault, what);
+            report.blocks += blocks;
+          }
+        }
+}
+
+void test_dequantize_4bit(const Kernels &simd) {
+  if (!simd.dequantize_4bit) return;
+  Report report{simd.isa, "dequantize_4bit"};
+  for (const float *code : {nf4, fp4})
+    for (const hb_dtype dtype : dtypes)
+      for (const uint32_t block_size : {32u, 64u, 96u, 128u, 1024u, 4096u, 36u})
+        for (int round = 0; round < 6; round++) {
+          const bool large = round == 5 && block_size == 64;  // streaming stores
+          const uint64_t size = large ? (uint64_t(17) << 20) + 64 * 3 + 5 : 30 * uint64_t(block_size) + (round % 2 ? below(block_size) : 0);
+          const uint64_t blocks = (size + block_size - 1) / block_size;
+          std::vector<uint8_t> codes((size + 1) / 2);
+          for (auto &c : codes) c = uint8_t(engine());
+          std::vector<float> absmax(blocks);
+          for (auto &a : absmax) {
+            const uint64_t kind = below(20);
+            a = kind == 0 ? 0 : kind == 1 ? of_bits(uint32_t(below(1 << 24))) : kind == 2 ? 3e38f : kind == 3 ? 7e4f : kind == 4 ? 1e-5f * normal() : std::fabs(normal());
+            if (round == 4 && kind == 5) a = NAN;
+            if (round == 4 && kind == 6) a = INFINITY;
+          }
+          Buffer want(size, dtype);
+          // Aligned, as hb_alloc gives it: only then are stores streamed.
+          std::unique_ptr<uint8_t, void (*)(void *)> got(static_cast<uint8_t *>(std::aligned_alloc(64, (want.bytes.size() + 63) / 64 * 64)), std::free);
+          std::memset(got.get(), 0, want.bytes.size());
+          const uint64_t begin = round == 3 ? 2 : 0;
+          simd.dequantize_4bit(codes.data(), absmax.data(), code, size, block_size, begin, blocks, {got.get(), dtype});
+          scalar_kernels.dequantize_4bit(codes.data(), absmax.data(), code, size, block_size, begin, blocks, want.out());
+          report.same(std::vector<uint8_t>(got.get(), got.get() + want.bytes.size()), want.bytes, dtype_names[dtype]);
+          report.blocks += blocks;
+        }
+}
+
+void test_quantize_blockwise(const Kernels &simd) {
+  if (!simd.quantize_blockwise) return;
+  Report report{simd.isa, "quantize_blockwise"};
+  for (const Map8 &map : maps8())
+    for (const hb_dtype dtype : dtypes)
+      for (const uint64_t block_size : {64u, 128u, 256u, 512u, 4096u, 100u})
+        for (int round = 0; round < 5; round++) {
+          const uint64_t size = (block_size < 512 ? 80 : 10) * block_size + (round == 0 ? 0 : below(block_size));
+          const uint64_t blocks = (size + block_size - 1) / block_size;
+          const Buffer x(blocks_of(map.bounds, 255, size, block_size, round == 3), dtype);
+          for (const hb_profile profile : {HB_REFERENCE, HB_CUDA}) {
+            if (profile == HB_CUDA && round > 0) continue;
+            std::vector<uint8_t> codes(size, 0xaa), want(codes);
+            std::vector<float> absmax(blocks, -7), want_absmax(absmax);
+            const uint64_t begin = round == 4 ? 1 : 0, end = round == 4 ? blocks - 1 : blocks;
+            const int64_t fault = simd.quantize_blockwise(x.in(), size, map, block_size, profile, round != 2, begin, end, codes.data(), absmax.data());
+            const int64_t want_fault =
+                scalar_kernels.quantize_blockwise(x.in(), size, map, block_size, profile, round != 2, begin, end, want.data(), want_absmax.data());
+            report.same(codes, want, dtype_names[dtype]);
+            report.same(absmax, want_absmax, dtype_names[dtype]);
+            report.same(fault, want_fault, dtype_names[dtype]);
+            report.blocks += blocks;
+          }
+        }
+}
+
+void test_dequantize_blockwise(const Kernels &simd) {
+  if (!simd.dequantize_blockwise) return;
+  Report report{simd.isa, "dequantize_blockwise"};
+  for (const Map8 &map : maps8())
+    for (const hb_dtype dtype : dtypes)
+      for (const uint64_t block_size : {uint64_t(1), uint64_t(7), uint64_t(64), uint64_t(100), uint64_t(256), uint64_t(4096)})
+        for (int round = 0; round < 6; round++) {
+          const bool large = round == 5 && block_size == 256;
+          const uint64_t size = large ? (uint64_t(17) << 20) + 37 : 1000 + below(3000);
+          std::vector<uint8_t> codes(size);
+          for (auto &c : codes) c = uint8_t(engine());
+          std::vector<float> absmax((size + block_size - 1) / block_size);
+          for (auto &a : absmax) a = below(9) == 0 ? of_bits(uint32_t(below(1 << 24))) : std::fabs(normal());
+          const float offset = round % 2 ? 0.25f : 0.0f;
+          const uint64_t begin = round < 2 ? 0 : large ? 64 : below(500), end = large ? size : size - below(200);
+          Buffer want(size, dtype);
+          std::unique_ptr<uint8_t, void (*)(void *)> got(static_cast<uint8_t *>(std::aligned_alloc(64, (want.bytes.size() + 63) / 64 * 64)), std::free);
+          std::memset(got.get(), 0, want.bytes.size());
+          simd.dequantize_blockwise(codes.data(), absmax.data(), map.code, block_size, large ? 0 : offset, begin, end, {got.get(), dtype});
+          scalar_kernels.dequantize_blockwise(codes.data(), absmax.data(), map.code, block_size, large ? 0 : offset, begin, end, want.out());
+          report.same(std::vector<uint8_t>(got.get(), got.get() + want.bytes.size()), want.bytes, dtype_names[dtype]);
+          report.blocks += absmax.size();
+        }
+}
+
+/// |got − exact| <= 4·√K·2⁻²⁴·Σ|a·w| and one rounding of the output dtype.
+void check_product(Report &report, const Buffer &out, uint64_t i, double exact, double magnitude, uint64_t k) {
+  const double half_ulp = out.dtype == HB_FLOAT32 ? 0x1p-24 : out.dtype == HB_FLOAT16 ? 0x1p-11 : 0x1p-8;
+  const double bound = 4 * std::sqrt(double(k)) * 0x1p-24 * magnitude;
+  const double error = std::fabs(double(out.at(i)) - exact);
+  if (error <= bound + half_ulp * (std::fabs(exact) + bound) + 0x1p-25) return;
+  if (report.bad++ < 5) std::printf("  %s k %llu at %llu: got %g, exact %g\n", dtype_names[out.dtype], static_cast<unsigned long long>(k), static_cast<unsigned long long>(i), double(out.at(i)), exact);
+}
+
+void test_gemm_4bit(const Kernels &simd) {
+  if (!simd.gemm_4bit) return;
+  Report report{simd.isa, "gemm_4bit"};
+  struct Shape {
+    uint64_t m, n, k;
+    uint32_t block_size;
+  };
+  std::vector<Shape> shapes = {{1, 5, 1, 64}, {1, 9, 33, 32}, {3, 7, 100, 64}, {2, 3, 1000, 64}, {1, 6, 80, 64}, {4, 9, 48, 64}, {1, 3, 11008, 64}, {70, 5, 1600, 128}, {130, 13, 64, 32}, {1, 4, 4096, 4096}, {5, 3, 0, 64}};
+  for (const uint32_t block_size : {32u, 64u, 128u, 256u})
+    for (uint64_t m = 1; m <= 17; m++) shapes.push_back({m, 1 + below(19), block_size * (1 + below(9)), block_size});
+  for (int i = 0; i < 60; i++) shapes.push_back({1 + below(70), 1 + below(30), 1 + below(2000), 32u << below(4)});
+  for (const Shape &s : shapes)
+    for (const hb_dtype dtype : dtypes) {
+      const uint64_t size = s.n * s.k;
+      std::vector<uint8_t> codes((size + 1) / 2);
+      for (auto &c : codes) c = uint8_t(engine());
+      std::vector<float> absmax((size + s.block_size - 1) / s.block_size), x(s.m * s.k), bias(s.n);
+      for (auto &a : absmax) a = std::fabs(normal());
+      for (auto &v : x) v = normal();
+      for (auto &v : bias) v = normal();
+      const bool biased = below(2);
+      Buffer out(s.m * s.n, dtype);
+      const uint64_t middle = below(s.n + 1);
+      for (const auto &[begin, end] : {std::pair(uint64_t(0), middle), std::pair(middle, s.n)})
+        simd.gemm_4bit(x.data(), codes.data(), absmax.data(), nf4, s.block_size, biased ? bias.data() : nullptr, s.m, s.n, s.k, begin, end, out.out());
+      for (uint64_t row = 0; row < s.n; row++)
+        for (uint64_t i = 0; i < s.m; i++) {
+          double exact = biased ? bias[row] : 0, magnitude = std::fabs(exact);
+          for (uint64_t j = 0; j < s.k; j++) {
+            const uint64_t flat = row * s.k + j;
+            const float w = nf4[flat % 2 ? codes[flat / 2] & 15 : codes[flat / 2] >> 4] * absmax[flat / s.block_size];
+            exact += double(w) * double(x[i * s.k + j]);
+            magnitude += std::fabs(double(w) * double(x[i * s.k + j]));
+          }
+          check_product(report, out, i * s.n + row, exact, magnitude, s.k);
+        }
+      report.blocks += s.n;
+    }
+}
+
+void test_gemm(const Kernels &simd) {
+  if (!simd.gemm) return;
+  Report report{simd.isa, "gemm"};
+  for (int round = 0; round < 60; round++)
+    for (const hb_dtype weight_dtype : dtypes) {
+      const uint64_t m = 1 + below(70), n = 1 + below(20), k = round == 0 ? 0 : 1 + below(1700);
+      std::vector<float> w(n * k), x(m * k), bias(n);
+      for (auto *values : {&w, &x, &bias})
+        for (auto &v : *values) v = normal();
+      const Buffer weight(w, weight_dtype);
+      Buffer out(m * n, dtypes[round % 3]);
+      const bool biased = round % 2;
+      simd.gemm(x.data(), weight.in(), biased ? bias.data() : nullptr, m, n, k, 0, n, out.out());
+      for (uint64_t row = 0; row < n; row++)
+        for (uint64_t i = 0; i < m; i++) {
+          double exact = biased ? bias[row] : 0, magnitude = std::fabs(exact);
+          for (uint64_t j = 0; j < k; j++) {
+            const double product = double(weight.at(row * k + j)) * double(x[i * k + j]);
+            exact += product;
+            magnitude += std::fabs(product);
+          }
+          check_product(report, out, i * n + row, exact, magnitude, k);
+        }
+      report.blocks += n;
+    }
+}
+
+void test_int8_rows(const Kernels &simd) {
+  if (!simd.int8_row_stats || !simd.int8_row_quant) return;
+  Report report{simd.isa, "int8_row_stats, _quant"};
+  for (const hb_dtype dtype : dtypes)
+    for (int round = 0; round < 400; round++) {
+      const uint64_t k = 1 + below(300), rows = 9, begin = round % 3 ? 0 : 2;
+      std::vector<float> values(rows * k);
+      for (uint64_t r = 0; r < rows; r++) {
+        const uint64_t kind = below(8);
+        const float scale = kind == 0 ? 0 : kind == 1 ? of_bits(uint32_t(below(1 << 24))) : kind == 2 ? 1e38f : 2;
+        for (uint64_t i = 0; i < k; i++) values[r * k + i] = kind == 3 ? float(int(below(255)) - 127) / 2 : normal() * scale;
+        if (kind == 3) values[r * k] = 127;
+        if (round % 5 == 0 && below(3) == 0) values[r * k + below(k)] = below(2) ? NAN : -INFINITY;
+      }
+      const Buffer x(values, dtype);
+      const float threshold = round % 2 ? 3.0f : 0.0f;
+      std::vector<float> stats(rows, -7), want_stats(stats);
+      std::vector<uint8_t> mask(k, 0), want_mask(mask);
+      const int64_t fault = simd.int8_row_stats(x.in(), k, threshold, round % 7 != 0, begin, rows, stats.data(), mask.data());
+      const int64_t want_fault = scalar_kernels.int8_row_stats(x.in(), k, threshold, round % 7 != 0, begin, rows, want_stats.data(), want_mask.data());
+      report.same(stats, want_stats, "stats");
+      report.same(mask, want_mask, "mask");
+      report.same(fault, want_fault, "fault");
+      std::vector<int8_t> q(rows * k, 99), want(q);
+      const uint8_t *const given = round % 4 < 2 ? want_mask.data() : nullptr;
+      simd.int8_row_quant(x.in(), k, threshold, want_stats.data(), given, begin, rows, q.data());
+      scalar_kernels.int8_row_quant(x.in(), k, threshold, want_stats.data(), given, begin, rows, want.data());
+      report.same(q, want, "q");
+      report.blocks += rows;
+    }
+}
+
+void test_int8_matmul(const Kernels &simd) {
+  if (!simd.int8_matmul) return;
+  Report report{simd.isa, "int8_matmul"};
+  for (int round = 0; round < 300; round++) {
+    const uint64_t m = 1 + below(20), n = 1 + below(40), k = round == 0 ? 0 : round % 10 == 0 ? 4000 + below(3000) : 1 + below(400), begin = below(m);
+    std::vector<int8_t> a(m * k), b(n * k);
+    for (auto &v : a) v = round % 3 ? int8_t(engine()) : int8_t(-128);
+    for (auto &v : b) v = round % 3 != 1 ? int8_t(engine()) : int8_t(round % 2 ? -128 : 127);
+    std::vector<int32_t> out(m * n, 77), want(out);
+    simd.int8_matmul(a.data(), b.data(), n, k, begin, m, out.data());
+    scalar_kernels.int8_matmul(a.data(), b.data(), n, k, begin, m, want.data());
+    report.same(out, want, "product");
+    report.blocks += m;
+  }
+}
+
+void test_table(const Kernels &simd) {
+  test_dequantize_4bit(simd);
+  test_gemm_4bit(simd);
+  test_quantize_4bit(simd);
+  test_dequantize_blockwise(simd);
+  test_quantize_blockwise(simd);
+  test_int8_rows(simd);
+  test_int8_matmul(simd);
+  test_gemm(simd);
+}
+
+}  // namespace
+
+int main() {
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) test_table(avx2_kernels);
+  if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")) test_table(avx512_kernels);
+  std::printf("%llu blocks and rows, %d entries differ\n", static_cast<unsigned long long>(checks), failures);
+  return failures > 0;
+}

@@ -1,0 +1,97 @@
+/**
+ * The provider of backend "cpu". Its tiers are the native library and, only when asked for by name, core's reference kernels.
+ * Without a library it says why and leaves the choice of another backend to the registry.
+ */
+import {
+  type BackendProvider,
+  type Candidate,
+  type Detection,
+  type Device,
+  type HalfbyteError,
+  halfbyteError,
+  reference,
+} from "@halfbyte/core";
+import { type LibraryCandidate, libraryError, loadLibrary, NativeDevice } from "@halfbyte/native";
+import { buildHash, buildRemedy, cpuLibraries } from "./library.js";
+import { machine, memoryBytes, settingSources } from "./machine.js";
+
+const tiers = ["native", "reference"] as const;
+export type CpuTier = (typeof tiers)[number];
+
+export interface CpuOptions {
+  /** Default: native. */
+  readonly tier?: CpuTier;
+  /** Default: HALFBYTE_THREADS, else as many as the machine has. All backends of a process share one pool. */
+  readonly threads?: number;
+}
+
+/** SIMD kernels on all cores, in a library that is loaded when the backend is opened. */
+export function cpu(given: CpuOptions = {}): BackendProvider<CpuOptions> {
+  return {
+    name: "cpu",
+    detect: async (options) => detect({ ...given, ...options }),
+    open: async (options) => open({ ...given, ...options }),
+  };
+}
+
+/** Looks at files, and loads none of them. */
+function detect({ tier }: CpuOptions): Detection {
+  const candidates = tier === "reference" ? [] : cpuLibraries();
+  const error = tier === "reference" ? undefined : refusalOf(candidates);
+  const build = buildHash(candidates);
+  return {
+    provider: "cpu",
+    available: error === undefined,
+    ...(error ? { reason: { code: error.code, message: error.message, remedy: error.remedy } } : {}),
+    // Lets a passed self-test be remembered.
+    versions: build === undefined ? {} : { build },
+    sources: settingSources(),
+    candidates: candidates.map(verdict),
+    devices: [machine()],
+  };
+}
+
+function verdict({ path, refusal }: LibraryCandidate): Candidate {
+  const unread = { library: path, version: "unknown" };
+  if (refusal) {
+    const { code, message, remedy } = refusal;
+    return { ...unread, verdict: "refused", code, reason: message, remedy };
+  }
+  const reason = "The file is there; it is asked for its version when it is opened.";
+  return { ...unread, verdict: "compatible", code: "FOUND", reason };
+}
+
+/** Why nothing can be opened, as far as that shows without loading a library. */
+function refusalOf(candidates: readonly LibraryCandidate[]): HalfbyteError | undefined {
+  if (asksForWasm()) return noWasm();
+  const refused = candidates.flatMap(({ path, refusal }) => (refusal ? [{ path, ...refusal }] : []));
+  return refused.length < candidates.length ? undefined : libraryError("cpu", refused, buildRemedy);
+}
+
+const asksForWasm = (): boolean => (process.env["HALFBYTE_CPU_ISA"] ?? "").startsWith("wasm");
+
+const noWasm = (): HalfbyteError =>
+  halfbyteError("NOT_AVAILABLE", "HALFBYTE_CPU_ISA asks for WebAssembly, which this release does not have.", {
+    remedy: "Unset HALFBYTE_CPU_ISA, or set it to avx512, avx2, neon or scalar.",
+  });
+
+function open({ tier = "native", threads = 0 }: CpuOptions): Promise<Device> | Device {
+  expectOptions(tier, threads);
+  if (tier === "reference") return reference().open();
+  if (asksForWasm()) throw noWasm();
+  const { functions, build } = loadLibrary("cpu", cpuLibraries(), buildRemedy);
+  return new NativeDevice(functions, {
+    name: "cpu",
+    tier: build.isa,
+    threads,
+    maxTensorBytes: memoryBytes(),
+    variantOf: (operation) => build.kernels[operation] ?? build.isa,
+  });
+}
+
+function expectOptions(tier: CpuTier, threads: number): void {
+  if (!tiers.includes(tier))
+    throw halfbyteError("INVALID_ARGUMENT", `tier is ${String(tier)}; allowed: ${tiers.join(", ")}.`);
+  if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024)
+    throw halfbyteError("INVALID_ARGUMENT", `threads is ${String(threads)}, expected an integer from 0 to 1024.`);
+}

@@ -1,0 +1,3 @@
+import { describeNative } from "./conformance.js";
+
+describeNative("best");

@@ -1,0 +1,12 @@
+/** What backends over a native library share; bundled into them. */
+export type { BuildInfo } from "./build-info.js";
+export {
+  type LibraryCandidate,
+  type LoadedLibrary,
+  libraryCandidates,
+  libraryError,
+  libraryFile,
+  loadLibrary,
+  type Refusal,
+} from "./load-library.js";
+export { NativeDevice, type NativeDeviceOptions } from "./native-device.js";

@@ -1,0 +1,25 @@
+/** How long a device may work on the calling thread before the event loop has had a turn. */
+
+/** Milliseconds per turn. */
+const budget = 4;
+
+/** Counts the time spent in calls since the last turn of the event loop. */
+export class InlineBudget {
+  #spent = 0;
+  #counting = false;
+
+  get isSpent(): boolean {
+    return this.#spent >= budget;
+  }
+
+  /** Adds the time since `start`, a value of performance.now(). */
+  charge(start: number): void {
+    this.#spent += performance.now() - start;
+    if (this.#counting) return;
+    this.#counting = true;
+    setImmediate(() => {
+      this.#spent = 0;
+      this.#counting = false;
+    });
+  }
+}

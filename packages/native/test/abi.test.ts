@@ -1,0 +1,90 @@
+/** What stands in TypeScript about halfbyte.h is what the header says. */
+import { readFileSync } from "node:fs";
+import { type TypeObject, type as typeOf } from "koffi";
+import { describe, expect, it } from "vitest";
+import { abiVersion, dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers, status } from "../src/abi.js";
+import { signatures } from "../src/ffi.js";
+
+const header = readFileSync(new URL("../include/halfbyte.h", import.meta.url), "utf8");
+const code = header.replace(/\/\*[\s\S]*?\*\//g, "");
+
+const defined = (name: string): number => Number(new RegExp(`#define ${name} (\\d+)`).exec(code)?.[1]);
+
+describe("numbers of the ABI", () => {
+  it("has the header's version", () => expect(abiVersion).toBe(defined("HB_ABI_VERSION")));
+
+  const numbers = {
+    HB_OK: status.ok,
+    HB_OUT_OF_MEMORY: status.outOfMemory,
+    HB_UNSUPPORTED: status.unsupported,
+    HB_DEVICE_LOST: status.deviceLost,
+    HB_FAILED: status.failed,
+    HB_FLOAT32: dtypeNumbers.float32,
+    HB_FLOAT16: dtypeNumbers.float16,
+    HB_BFLOAT16: dtypeNumbers.bfloat16,
+    HB_REFERENCE: profileNumbers.reference,
+    HB_CUDA: profileNumbers.cuda,
+    HB_TABLE: formatNumbers.table,
+    HB_NF4: formatNumbers.nf4,
+    HB_FP4: formatNumbers.fp4,
+    HB_ADAM: optimizerNumbers.adam,
+    HB_ADEMAMIX: optimizerNumbers.ademamix,
+    HB_MOMENTUM: optimizerNumbers.momentum,
+    HB_LION: optimizerNumbers.lion,
+    HB_RMSPROP: optimizerNumbers.rmsprop,
+    HB_ADAGRAD: optimizerNumbers.adagrad,
+  };
+
+  it.each(Object.entries(numbers))("%s", (name, value) => expect(value).toBe(defined(name)));
+});
+
+describe("functions of the ABI", () => {
+  const typedefs: Readonly<Record<string, string>> = Object.fromEntries(
+    [...code.matchAll(/typedef (\w+) (hb_\w+);/g)].map(([, type, name]) => [name, type]),
+  );
+
+  /** A C type as ffi.ts writes it: pointers are untyped, except to the step and to a pointer that is filled in. */
+  function kindOf(type: string): string {
+    const plain = type.replace(/\bconst\b/g, "").trim();
+    if (plain.includes("hb_step")) return "hb_step *";
+    if (plain.includes("**")) return "out";
+    if (plain.includes("*")) return "void *";
+    return typedefs[plain] ?? plain;
+  }
+
+  const step = signatures.hb_optimizer_update_32bit[1].find((type) => typeof type !== "string");
+  const kindOfBound = (type: unknown): string =>
+    typeof type === "string" ? type : type === step ? "hb_step *" : "out";
+
+  const prototypes = [...code.matchAll(/HB_API ([\w\s]+?\*?)\s*(hb_\w+)\(([^;]*)\);/g)].map(
+    ([, result, name, parameters]) => ({
+      name: name!,
+      result: result!.trim(),
+      parameters: parameters!
+        .split(",")
+        .map((parameter) => parameter.replace(/\s+/g, " ").trim())
+        .filter((parameter) => parameter !== "void")
+        .map((parameter) => kindOf(parameter.replace(/\w+$/, ""))),
+    }),
+  );
+
+  it("are bound in the header's order, none left out", () => {
+    expect(Object.keys(signatures)).toEqual(prototypes.map(({ name }) => name));
+  });
+
+  it.each(prototypes)("$name", ({ name, result, parameters }) => {
+    const [boundResult, bound] = signatures[name as keyof typeof signatures];
+    expect(bound.map(kindOfBound)).toEqual(parameters);
+    expect(boundResult).toBe(result === "const char *" ? result : kindOf(result));
+  });
+
+  it("hb_step has the header's fields", () => {
+    const fields = /typedef struct hb_step \{([\s\S]*?)\} hb_step;/.exec(code)![1]!;
+    const declared = [...fields.matchAll(/(\w+) ([\w, ]+);/g)].flatMap(([, type, names]) =>
+      names!.split(",").map((name) => [name.trim(), type]),
+    );
+    const { ref } = typeOf(step as TypeObject);
+    const members = Object.values(ref!.members!).map(({ name, type }) => [name, type.name]);
+    expect(members).toEqual(declared);
+  });
+});
