@@ -27,7 +27,7 @@ interface NativeOperation<K extends OpName> {
 }
 
 const dtypeOf = (tensor: Tensor<Float>): number => dtypeNumbers[tensor.dtype];
-/** Of a bias that is not there: any. */
+/** Of a bias that is not there: no kernel looks at it. */
 const biasDtype = (bias: Tensor<Float> | undefined): number => (bias ? dtypeOf(bias) : dtypeNumbers.float32);
 
 const profileOf = (profile: Profile = "reference"): number => profileNumbers[profile as Exclude<Profile, "cpu">];

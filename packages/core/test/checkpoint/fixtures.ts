@@ -5,6 +5,7 @@ import { bytesOf, fromFloat32 } from "../../src/dtype.js";
 import {
   createRandom,
   type Float,
+  getFormat,
   memoryRepository,
   openSafetensors,
   type Repository,
@@ -61,11 +62,8 @@ export const raw = (name: string, dtype: StoredDType, shape: readonly number[], 
 export const counting = (length: number, stride = 7): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (i * stride + 3) % 256);
 
-export const nf4Code = Float32Array.of(
-  ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334],
-  ...[-0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224],
-  ...[0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
-);
+/** Typed out in one place only, which numeric/formats.test.ts holds to the hash of the specification. */
+export const nf4Code = getFormat("nf4").code;
 
 export interface Layer4bit {
   readonly name: string;
