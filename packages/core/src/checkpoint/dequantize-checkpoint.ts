@@ -22,7 +22,7 @@ import {
   type TensorStore,
   tensorStore,
 } from "./shards.js";
-import { type Sink, type SinkFile, writeFileTo } from "./sink.js";
+import { commitAfter, type Sink, type SinkFile, writeFileTo } from "./sink.js";
 import type { Repository } from "./source.js";
 import type { JsonObject } from "./strict-json.js";
 import { converted, transposed } from "./weight-source.js";
@@ -48,19 +48,16 @@ export async function dequantizeCheckpoint(
   sink: Sink,
   options: DequantizeCheckpointOptions,
 ): Promise<DequantizeReport> {
-  let shards: ShardSet | undefined;
-  try {
-    shards = await openShards(repository, options.signal);
-    const report = await new Run(repository, shards, sink, options).write();
-    throwIfAborted(options.signal, "dequantizeCheckpoint()");
-    await sink.commit();
-    return report;
-  } catch (thrown) {
-    await sink.abort().catch(() => undefined);
-    throw thrown;
-  } finally {
-    if (shards) await closeShards(shards.shards);
-  }
+  return commitAfter(sink, async () => {
+    const shards = await openShards(repository, options.signal);
+    try {
+      const report = await new Run(repository, shards, sink, options).write();
+      throwIfAborted(options.signal, "dequantizeCheckpoint()");
+      return report;
+    } finally {
+      await closeShards(shards.shards);
+    }
+  });
 }
 
 class Run {

@@ -30,7 +30,7 @@ import {
 import { layoutSafetensors, type SafetensorsLayout, type TensorEntry } from "./safetensors.js";
 import { rewriteIndex } from "./shard-index.js";
 import { closeShards, type Shard } from "./shards.js";
-import { type Sink, type SinkFile, writeFileTo } from "./sink.js";
+import { commitAfter, type Sink, type SinkFile, writeFileTo } from "./sink.js";
 import type { Repository } from "./source.js";
 import { layoutRank } from "./stored-dtype.js";
 import { ErrorMeter, type WeightError } from "./weight-error.js";
@@ -86,19 +86,16 @@ export async function quantizeCheckpoint(
   sink: Sink,
   options: QuantizeRunOptions,
 ): Promise<CheckpointReport> {
-  let plan: QuantizationPlan | undefined;
-  try {
-    plan = await planQuantization(repository, options);
-    const report = await new Run(plan, sink, options).write(repository);
-    throwIfAborted(options.signal, "quantizeCheckpoint()");
-    await sink.commit();
-    return report;
-  } catch (thrown) {
-    await sink.abort().catch(() => undefined);
-    throw thrown;
-  } finally {
-    if (plan) await closeShards(plan.shards.shards);
-  }
+  return commitAfter(sink, async () => {
+    const plan = await planQuantization(repository, options);
+    try {
+      const report = await new Run(plan, sink, options).write(repository);
+      throwIfAborted(options.signal, "quantizeCheckpoint()");
+      return report;
+    } finally {
+      await closeShards(plan.shards.shards);
+    }
+  });
 }
 
 /** By name, as the last group of the file is; copies that stand behind that group come last. */

@@ -122,6 +122,18 @@ async function guarded<T>(file: string, operation: () => Promise<T>): Promise<T>
   }
 }
 
+/** Runs `write` and commits; on any failure the sink is aborted and nothing appears. */
+export async function commitAfter<T>(sink: Sink, write: () => Promise<T>): Promise<T> {
+  try {
+    const result = await write();
+    await sink.commit();
+    return result;
+  } catch (thrown) {
+    await sink.abort().catch(() => undefined);
+    throw thrown;
+  }
+}
+
 /** Writes a whole small file. */
 export async function writeFileTo(sink: Sink, name: string, bytes: Uint8Array): Promise<void> {
   const file = await sink.create(name, bytes.byteLength);
