@@ -1,5 +1,5 @@
 // The AVX2 table. What is missing comes from the scalar kernels.
-#include "simd_avx2.h"
+#include "avx2.h"
 
 namespace hb {
 

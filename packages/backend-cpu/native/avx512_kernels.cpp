@@ -1,5 +1,5 @@
 // The AVX-512 table. What is missing comes from AVX2 or the scalar kernels.
-#include "simd_avx512.h"
+#include "avx512.h"
 
 namespace hb {
 

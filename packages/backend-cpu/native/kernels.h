@@ -7,6 +7,8 @@
 //
 // File names: <operation>.<isa>.cpp. Only files of an instruction set are compiled with its flags.
 #pragma once
+#include <type_traits>
+
 #include "halfbyte.h"
 
 namespace hb {
@@ -79,6 +81,10 @@ struct Kernels {
                          uint64_t end, MutableFloats param, Floats grad, uint8_t *state1, uint8_t *state2, const Map8 &map1, const Map8 *map2,
                          float *absmax1, float *absmax2);
 };
+
+// The signature of a table entry, to declare the function behind it: KernelOf<decltype(Kernels::gemm)> gemm;
+template <class Entry>
+using KernelOf = std::remove_pointer_t<Entry>;
 
 extern const Kernels scalar_kernels;
 extern const Kernels avx2_kernels;

@@ -1,5 +1,6 @@
 // Floats to 4-bit codes, exact for every table: 15 compares, whose all-ones results are subtracted from a count, then order[count]. Bounds beyond ±1 carry the
 // clamp, as in quantize_4bit.avx512.cpp. Registers: scaled values 4, counts 4; bounds are broadcast from memory.
+#include "full_blocks.h"
 #include "simd_avx2.h"
 
 namespace hb::avx2 {
@@ -65,19 +66,15 @@ int64_t quantize_4bit(Floats x, uint64_t size, const Format4 &format, uint32_t b
   const bool suits = profile == HB_REFERENCE && block_size % 32 == 0 && fold_bounds(format.bounds, bounds);
   // A partial last block divides and raises its absmax.
   const uint64_t full = suits ? size / block_size : 0;
-  const uint64_t split = end < full ? end : full;
-  int64_t fault = -1;
-  if (begin < split) {
-    if (x.dtype == HB_FLOAT32) fault = quantize<HB_FLOAT32>(x, size, format, bounds, block_size, look, begin, split, codes, absmax);
-    else if (x.dtype == HB_FLOAT16) fault = quantize<HB_FLOAT16>(x, size, format, bounds, block_size, look, begin, split, codes, absmax);
-    else fault = quantize<HB_BFLOAT16>(x, size, format, bounds, block_size, look, begin, split, codes, absmax);
-  }
-  const uint64_t rest = begin < split ? split : begin;
-  if (rest < end) {
-    const int64_t found = scalar_kernels.quantize_4bit(x, size, format, block_size, profile, look, rest, end, codes, absmax);
-    if (fault < 0) fault = found;
-  }
-  return fault;
+  const auto fast = [&](uint64_t first, uint64_t last) {
+    if (x.dtype == HB_FLOAT32) return quantize<HB_FLOAT32>(x, size, format, bounds, block_size, look, first, last, codes, absmax);
+    if (x.dtype == HB_FLOAT16) return quantize<HB_FLOAT16>(x, size, format, bounds, block_size, look, first, last, codes, absmax);
+    return quantize<HB_BFLOAT16>(x, size, format, bounds, block_size, look, first, last, codes, absmax);
+  };
+  const auto scalar = [&](uint64_t first, uint64_t last) {
+    return scalar_kernels.quantize_4bit(x, size, format, block_size, profile, look, first, last, codes, absmax);
+  };
+  return full_blocks_fast(full, begin, end, fast, scalar);
 }
 
 }  // namespace hb::avx2

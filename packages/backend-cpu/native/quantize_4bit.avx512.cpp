@@ -6,6 +6,7 @@
 // Clamping s to [−1, 1] is folded into the bounds: one >= 1 is never below a clamped value, one < −1 always is.
 //
 // Registers: values 4, buckets 4, bounds 2 per comparison (2…6), base 1, order 1, packing constants 3, scale and offset 2.
+#include "full_blocks.h"
 #include "simd_avx512.h"
 
 namespace hb::avx512 {
@@ -165,19 +166,15 @@ int64_t quantize_4bit(Floats x, uint64_t size, const Format4 &format, uint32_t b
   const bool suits = profile == HB_REFERENCE && block_size % 32 == 0 && buckets.depth > 0;
   // A partial last block divides and raises its absmax.
   const uint64_t full = suits ? size / block_size : 0;
-  const uint64_t split = end < full ? end : full;
-  int64_t fault = -1;
-  if (begin < split) {
-    if (x.dtype == HB_FLOAT32) fault = quantize<HB_FLOAT32>(x, size, format, buckets, block_size, look, begin, split, codes, absmax);
-    else if (x.dtype == HB_FLOAT16) fault = quantize<HB_FLOAT16>(x, size, format, buckets, block_size, look, begin, split, codes, absmax);
-    else fault = quantize<HB_BFLOAT16>(x, size, format, buckets, block_size, look, begin, split, codes, absmax);
-  }
-  const uint64_t rest = begin < split ? split : begin;
-  if (rest < end) {
-    const int64_t found = scalar_kernels.quantize_4bit(x, size, format, block_size, profile, look, rest, end, codes, absmax);
-    if (fault < 0) fault = found;
-  }
-  return fault;
+  const auto fast = [&](uint64_t first, uint64_t last) {
+    if (x.dtype == HB_FLOAT32) return quantize<HB_FLOAT32>(x, size, format, buckets, block_size, look, first, last, codes, absmax);
+    if (x.dtype == HB_FLOAT16) return quantize<HB_FLOAT16>(x, size, format, buckets, block_size, look, first, last, codes, absmax);
+    return quantize<HB_BFLOAT16>(x, size, format, buckets, block_size, look, first, last, codes, absmax);
+  };
+  const auto scalar = [&](uint64_t first, uint64_t last) {
+    return scalar_kernels.quantize_4bit(x, size, format, block_size, profile, look, first, last, codes, absmax);
+  };
+  return full_blocks_fast(full, begin, end, fast, scalar);
 }
 
 }  // namespace hb::avx512

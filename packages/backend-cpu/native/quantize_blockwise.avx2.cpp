@@ -1,5 +1,6 @@
 // Floats to 8-bit codes, exact for every sorted map: a branchless binary search of eight steps; 32 values go down together, so that the gathers of one
 // hide behind the others'. The first three steps have their seven keys in registers. Registers: values 4, codes 4, keys 1 + 1.
+#include "full_blocks.h"
 #include "simd_avx2.h"
 
 namespace hb::avx2 {
@@ -72,19 +73,15 @@ int64_t quantize_blockwise(Floats x, uint64_t size, const Map8 &map, uint64_t bl
   float bounds[256];
   const bool suits = profile == HB_REFERENCE && block_size % 32 == 0 && fold_bounds(map, bounds);
   const uint64_t full = suits ? size / block_size : 0;
-  const uint64_t split = end < full ? end : full;
-  int64_t fault = -1;
-  if (begin < split) {
-    if (x.dtype == HB_FLOAT32) fault = quantize<HB_FLOAT32>(x, size, map, bounds, block_size, look, begin, split, codes, absmax);
-    else if (x.dtype == HB_FLOAT16) fault = quantize<HB_FLOAT16>(x, size, map, bounds, block_size, look, begin, split, codes, absmax);
-    else fault = quantize<HB_BFLOAT16>(x, size, map, bounds, block_size, look, begin, split, codes, absmax);
-  }
-  const uint64_t rest = begin < split ? split : begin;
-  if (rest < end) {
-    const int64_t found = scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, rest, end, codes, absmax);
-    if (fault < 0) fault = found;
-  }
-  return fault;
+  const auto fast = [&](uint64_t first, uint64_t last) {
+    if (x.dtype == HB_FLOAT32) return quantize<HB_FLOAT32>(x, size, map, bounds, block_size, look, first, last, codes, absmax);
+    if (x.dtype == HB_FLOAT16) return quantize<HB_FLOAT16>(x, size, map, bounds, block_size, look, first, last, codes, absmax);
+    return quantize<HB_BFLOAT16>(x, size, map, bounds, block_size, look, first, last, codes, absmax);
+  };
+  const auto scalar = [&](uint64_t first, uint64_t last) {
+    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, first, last, codes, absmax);
+  };
+  return full_blocks_fast(full, begin, end, fast, scalar);
 }
 
 }  // namespace hb::avx2

@@ -7,6 +7,7 @@
 // Clamping to [−1, 1] is folded into the bounds, as in quantize_4bit.
 //
 // Registers: keys 7, group 1, planes 12, values 4, paths 4.
+#include "full_blocks.h"
 #include "simd_avx512.h"
 
 namespace hb::avx512 {
@@ -128,21 +129,17 @@ int64_t quantize_blockwise(Floats x, uint64_t size, const Map8 &map, uint64_t bl
   float bounds[256];
   const bool suits = profile == HB_REFERENCE && block_size % 64 == 0 && fold_bounds(map, bounds);
   const uint64_t full = suits ? size / block_size : 0;
-  const uint64_t split = end < full ? end : full;
-  int64_t fault = -1;
-  if (begin < split) {
+  const auto fast = [&](uint64_t first, uint64_t last) {
     const Tables tables(bounds);
     const Search search(tables);
-    if (x.dtype == HB_FLOAT32) fault = quantize<HB_FLOAT32>(x, size, map, search, block_size, look, begin, split, codes, absmax);
-    else if (x.dtype == HB_FLOAT16) fault = quantize<HB_FLOAT16>(x, size, map, search, block_size, look, begin, split, codes, absmax);
-    else fault = quantize<HB_BFLOAT16>(x, size, map, search, block_size, look, begin, split, codes, absmax);
-  }
-  const uint64_t rest = begin < split ? split : begin;
-  if (rest < end) {
-    const int64_t found = scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, rest, end, codes, absmax);
-    if (fault < 0) fault = found;
-  }
-  return fault;
+    if (x.dtype == HB_FLOAT32) return quantize<HB_FLOAT32>(x, size, map, search, block_size, look, first, last, codes, absmax);
+    if (x.dtype == HB_FLOAT16) return quantize<HB_FLOAT16>(x, size, map, search, block_size, look, first, last, codes, absmax);
+    return quantize<HB_BFLOAT16>(x, size, map, search, block_size, look, first, last, codes, absmax);
+  };
+  const auto scalar = [&](uint64_t first, uint64_t last) {
+    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, first, last, codes, absmax);
+  };
+  return full_blocks_fast(full, begin, end, fast, scalar);
 }
 
 }  // namespace hb::avx512

@@ -8,25 +8,9 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "avx512.h"
 
 namespace hb::avx512 {
-
-int64_t quantize_4bit(Floats x, uint64_t size, const Format4 &format, uint32_t block_size, hb_profile profile, bool look, uint64_t begin, uint64_t end,
-                      uint8_t *codes, float *absmax);
-void dequantize_4bit(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint32_t block_size, uint64_t begin, uint64_t end,
-                     MutableFloats out);
-int64_t quantize_blockwise(Floats x, uint64_t size, const Map8 &map, uint64_t block_size, hb_profile profile, bool look, uint64_t begin, uint64_t end,
-                           uint8_t *codes, float *absmax);
-void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
-                          MutableFloats out);
-void gemm_4bit(const float *x, const uint8_t *codes, const float *absmax, const float *code, uint32_t block_size, const float *bias, uint64_t m,
-               uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out);
-void gemm(const float *x, Floats weight, const float *bias, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out);
-int64_t int8_row_stats(Floats x, uint64_t k, float threshold, bool look, uint64_t begin, uint64_t end, float *row_stats, uint8_t *mask);
-void int8_row_quant(Floats x, uint64_t k, float threshold, const float *row_stats, const uint8_t *mask, uint64_t begin, uint64_t end, int8_t *q);
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out);
-
 namespace {
 
 /// The first `count` of 16 lanes; all of them from 16 on.

@@ -1,0 +1,15 @@
+// The AVX2 kernels by name; what is not here falls to a lower instruction set. No intrinsics: the table is compiled for every machine.
+#pragma once
+#include "kernels.h"
+
+namespace hb::avx2 {
+
+KernelOf<decltype(Kernels::quantize_4bit)> quantize_4bit;
+KernelOf<decltype(Kernels::dequantize_4bit)> dequantize_4bit;
+KernelOf<decltype(Kernels::quantize_blockwise)> quantize_blockwise;
+KernelOf<decltype(Kernels::dequantize_blockwise)> dequantize_blockwise;
+KernelOf<decltype(Kernels::gemm_4bit)> gemm_4bit;
+KernelOf<decltype(Kernels::gemm)> gemm;
+KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
+
+}  // namespace hb::avx2
