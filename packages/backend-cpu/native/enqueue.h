@@ -1,6 +1,7 @@
 // What the operations share: an entry without exceptions, f32 copies of 16-bit arguments, and the lowest fault of all ranges.
 #pragma once
 #include <atomic>
+#include <memory>
 #include <utility>
 
 #include "cost.h"
@@ -10,26 +11,29 @@
 
 namespace hb {
 
-// Pushes `task`; no exception leaves the library.
-template <class Run>
-hb_status enqueue(hb_queue *queue, double cost, Run task) noexcept {
+// Pushes the task that `build` returns; no exception leaves the library.
+template <class Build>
+hb_status enqueue(hb_queue *queue, double cost, const Build &build) noexcept {
   try {
-    queue->push(cost, Task(std::move(task)));
+    queue->push(cost, build());
     return HB_OK;
   } catch (...) {
     return status_of_exception();
   }
 }
 
-// An argument as f32: the tensor itself, or a copy that lives as long as this. Null stays null.
+// An argument as f32: the tensor itself, or a copy that lives as long as the task. Null stays null.
 class Widened {
  public:
-  Widened(const Parallel &parallel, Floats source, uint64_t count);
-  const float *data() const { return data_; }
+  // Adds the stage that fills the copy, when there is one.
+  Widened(Task &task, Floats source, uint64_t count);
+  // From that stage on.
+  const float *data() const { return copy_ ? copy_->data() : given_; }
 
  private:
-  memory::Scratch<float> copy_;
-  const float *data_;
+  using Copy = memory::Later<float>;
+  std::shared_ptr<Copy> copy_;
+  const float *given_;
 };
 
 // The lowest flat index that any range reports; −1, for none, is the highest number as the ranges compare it.

@@ -20,22 +20,25 @@ void count_open(int change) {
   if (open_queues == 0) hb::memory::trim();
 }
 
-void copy(const hb::Parallel &parallel, void *to, const void *from, uint64_t bytes) {
-  parallel.loop({bytes, hb::cost::copy_byte, hb::memory::kAlignment}, [&](uint64_t begin, uint64_t end, int) {
-    std::memcpy(static_cast<char *>(to) + begin, static_cast<const char *>(from) + begin, end - begin);
-  });
+hb::Rows bytes_in_lines(uint64_t bytes) { return {bytes, hb::cost::copy_byte, hb::memory::kAlignment}; }
+
+hb::LoopBody copy(void *to, const void *from) {
+  return [=](uint64_t begin, uint64_t end, int) { std::memcpy(static_cast<char *>(to) + begin, static_cast<const char *>(from) + begin, end - begin); };
 }
 
-void clear(const hb::Parallel &parallel, void *block, uint64_t bytes) {
-  parallel.loop({bytes, hb::cost::copy_byte, hb::memory::kAlignment},
-                [&](uint64_t begin, uint64_t end, int) { std::memset(static_cast<char *>(block) + begin, 0, end - begin); });
+hb::LoopBody clear(void *block) {
+  return [=](uint64_t begin, uint64_t end, int) { std::memset(static_cast<char *>(block) + begin, 0, end - begin); };
+}
+
+hb_status enqueue_bytes(hb_queue *queue, uint64_t bytes, const hb::LoopBody &body) noexcept {
+  return hb::enqueue(queue, static_cast<double>(bytes) * hb::cost::copy_byte, [&] { return hb::Task{hb::loop(bytes_in_lines(bytes), body)}; });
 }
 
 // The bytes taken now, to be written when the queue gets there.
 hb::Task write_later(void *target, const void *host, uint64_t bytes) {
   const auto staged = std::make_shared<Scratch<char>>(bytes);
   std::memcpy(staged->data(), host, bytes);
-  return [=](const hb::Parallel &parallel) { copy(parallel, target, staged->data(), bytes); };
+  return {hb::loop(bytes_in_lines(bytes), [=](uint64_t begin, uint64_t end, int slot) { copy(target, staged->data())(begin, end, slot); })};
 }
 
 }  // namespace
@@ -72,15 +75,13 @@ void *hb_alloc(hb_queue *queue, uint64_t bytes, int32_t zeroed) {
   if (!block) return nullptr;
   std::memset(block + bytes, 0, hb::memory::padded(bytes) - bytes);
   if (!zeroed || bytes == 0) return block;
-  const hb_status status =
-      hb::enqueue(queue, static_cast<double>(bytes) * hb::cost::copy_byte, [=](const hb::Parallel &parallel) { clear(parallel, block, bytes); });
-  if (status == HB_OK) return block;
+  if (enqueue_bytes(queue, bytes, clear(block)) == HB_OK) return block;
   hb::memory::release(block);
   return nullptr;
 }
 
 void hb_free(hb_queue *queue, void *tensor) {
-  if (tensor) hb::enqueue(queue, hb::kAtOnce, [=](const hb::Parallel &) { hb::memory::release(tensor); });
+  if (tensor) hb::enqueue(queue, hb::kAtOnce, [=] { return hb::Task{hb::once([=] { hb::memory::release(tensor); })}; });
 }
 
 void hb_memory(hb_queue *, uint64_t *host_used, uint64_t *host_pooled) {
@@ -91,10 +92,7 @@ void hb_memory(hb_queue *, uint64_t *host_used, uint64_t *host_pooled) {
 
 hb_status hb_write(hb_queue *queue, void *tensor, uint64_t offset, const void *host, uint64_t bytes, int32_t adopt) {
   char *target = static_cast<char *>(tensor) + offset;
-  if (adopt) {
-    return hb::enqueue(queue, static_cast<double>(bytes) * hb::cost::copy_byte,
-                       [=](const hb::Parallel &parallel) { copy(parallel, target, host, bytes); });
-  }
+  if (adopt) return enqueue_bytes(queue, bytes, copy(target, host));
   try {
     // Copying to the tensor costs the caller no more than copying aside.
     queue->push_or_do([=] { std::memcpy(target, host, bytes); }, [=] { return write_later(target, host, bytes); });
@@ -106,7 +104,6 @@ hb_status hb_write(hb_queue *queue, void *tensor, uint64_t offset, const void *h
 
 hb_status hb_read(hb_queue *queue, const void *tensor, uint64_t offset, void *host, uint64_t bytes) {
   const char *source = static_cast<const char *>(tensor) + offset;
-  return hb::enqueue(queue, static_cast<double>(bytes) * hb::cost::copy_byte,
-                     [=](const hb::Parallel &parallel) { copy(parallel, host, source, bytes); });
+  return enqueue_bytes(queue, bytes, copy(host, source));
 }
 }

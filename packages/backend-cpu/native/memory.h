@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 
 namespace hb::memory {
 
@@ -43,6 +44,21 @@ class Scratch {
 
  private:
   T *data_ = nullptr;
+};
+
+// An array that a later stage of a task takes: operations that wait in the queue hold no scratch.
+template <class T>
+class Later {
+ public:
+  // Contents undefined.
+  void take(uint64_t count) { array_.emplace(count); }
+  void drop() { array_.reset(); }
+  // Null before take().
+  T *data() const { return array_ ? array_->data() : nullptr; }
+  T &operator[](uint64_t i) const { return (*array_)[i]; }
+
+ private:
+  std::optional<Scratch<T>> array_;
 };
 
 }  // namespace hb::memory

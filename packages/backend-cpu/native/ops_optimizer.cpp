@@ -1,7 +1,7 @@
 // Optimizer steps (core/src/reference/optimizer.ts).
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "dispatch.h"
@@ -22,6 +22,11 @@ struct Update32 {
   hb_profile profile;
 };
 
+// Of the states; the second only when there is one.
+struct Maps {
+  Map8 first, second;
+};
+
 struct Norms {
   double direction, param;
 };
@@ -31,16 +36,21 @@ double element_cost() { return cost_of(cost::step_32bit, &Kernels::optimizer_32b
 // Squares are summed in pieces of this size, whatever the number of threads, so that the sums do not depend on it.
 constexpr uint64_t kNormPiece = 16384;
 
-Norms measure_norms(const Parallel &parallel, const Update32 &u) {
-  std::vector<Norms> pieces(ceil_div(u.size, kNormPiece), Norms{0, 0});
-  parallel.loop({pieces.size(), total(element_cost(), kNormPiece)}, [&](uint64_t begin, uint64_t end, int) {
+using NormPieces = std::vector<Norms>;
+
+Stage measure_norms(const Update32 &u, const std::shared_ptr<NormPieces> &pieces) {
+  return loop({pieces->size(), total(element_cost(), kNormPiece)}, [=](uint64_t begin, uint64_t end, int) {
     for (uint64_t piece = begin; piece < end; piece++) {
       const uint64_t first = piece * kNormPiece;
       const uint64_t last = std::min(first + kNormPiece, u.size);
-      kernels().optimizer_32bit(u.optimizer, u.step, u.profile, 1, u.size, first, last, u.param, u.grad, u.state1, u.state2,
-                                &pieces[piece].direction, &pieces[piece].param);
+      Norms &norms = (*pieces)[piece];
+      kernels().optimizer_32bit(u.optimizer, u.step, u.profile, 1, u.size, first, last, u.param, u.grad, u.state1, u.state2, &norms.direction,
+                                &norms.param);
     }
   });
+}
+
+Norms sum_norms(const NormPieces &pieces) {
   Norms squares{0, 0};
   for (const Norms &piece : pieces) squares = {squares.direction + piece.direction, squares.param + piece.param};
   return {std::sqrt(squares.direction), std::sqrt(squares.param)};
@@ -53,14 +63,19 @@ float trust_ratio(const Update32 &u, const Norms &norms) {
   return norms.direction > bound ? static_cast<float>(bound / norms.direction) : 1;
 }
 
-void update_32bit(const Parallel &parallel, const Update32 &u, bool trusted, float *update_norm) {
+Task update_32bit(const Update32 &u, bool trusted, float *update_norm) {
   const bool measures = u.step.max_unorm > 0;
-  const Norms norms = measures ? measure_norms(parallel, u) : Norms{0, 0};
-  if (update_norm) *update_norm = static_cast<float>(norms.direction);
-  const float trust = measures && trusted ? trust_ratio(u, norms) : 1;
-  parallel.loop({u.size, element_cost(), 64}, [&](uint64_t begin, uint64_t end, int) {
-    kernels().optimizer_32bit(u.optimizer, u.step, u.profile, trust, u.size, begin, end, u.param, u.grad, u.state1, u.state2, nullptr, nullptr);
-  });
+  const auto pieces = std::make_shared<NormPieces>(measures ? ceil_div(u.size, kNormPiece) : 0, Norms{0, 0});
+  const auto trust = std::make_shared<float>(1.f);
+  const auto decide = [=] {
+    const Norms norms = sum_norms(*pieces);
+    if (update_norm) *update_norm = static_cast<float>(norms.direction);
+    if (measures && trusted) *trust = trust_ratio(u, norms);
+  };
+  const auto update = [=](uint64_t begin, uint64_t end, int) {
+    kernels().optimizer_32bit(u.optimizer, u.step, u.profile, *trust, u.size, begin, end, u.param, u.grad, u.state1, u.state2, nullptr, nullptr);
+  };
+  return {measure_norms(u, pieces), once(decide), loop({u.size, element_cost(), 64}, update)};
 }
 
 }  // namespace
@@ -72,8 +87,7 @@ hb_status hb_optimizer_update_32bit(hb_queue *queue, hb_optimizer optimizer, voi
                                     hb_profile profile, int32_t trust, float *update_norm) {
   const Update32 update = {optimizer, {param, param_dtype}, {grad, grad_dtype}, state1, state2, size, *host_step, profile};
   const int passes = host_step->max_unorm > 0 ? 2 : 1;
-  return enqueue(queue, total(element_cost(), size, passes),
-                 [=](const Parallel &parallel) { update_32bit(parallel, update, trust != 0, update_norm); });
+  return enqueue(queue, total(element_cost(), size, passes), [=] { return update_32bit(update, trust != 0, update_norm); });
 }
 
 hb_status hb_optimizer_update_8bit_blockwise(hb_queue *queue, hb_optimizer optimizer, void *param, const void *grad, hb_dtype param_dtype,
@@ -82,13 +96,17 @@ hb_status hb_optimizer_update_8bit_blockwise(hb_queue *queue, hb_optimizer optim
                                              hb_profile profile) {
   const hb_step step = *host_step;
   const double each = cost_of(cost::step_8bit, &Kernels::optimizer_8bit);
-  return enqueue(queue, total(each, size), [=](const Parallel &parallel) {
-    const Map8 map1 = make_map8(code1);
-    const std::optional<Map8> map2 = code2 ? std::optional<Map8>(make_map8(code2)) : std::nullopt;
-    parallel.loop({ceil_div(size, block_size), total(each, block_size)}, [&](uint64_t begin, uint64_t end, int) {
+  return enqueue(queue, total(each, size), [=] {
+    const auto maps = std::make_shared<Maps>();
+    const auto make_maps = [=] {
+      maps->first = make_map8(code1);
+      if (code2) maps->second = make_map8(code2);
+    };
+    const auto update = [=](uint64_t begin, uint64_t end, int) {
       kernels().optimizer_8bit(optimizer, step, profile, size, block_size, begin, end, {param, param_dtype}, {grad, grad_dtype}, state1, state2,
-                               map1, map2 ? &*map2 : nullptr, absmax1, absmax2);
-    });
+                               maps->first, code2 ? &maps->second : nullptr, absmax1, absmax2);
+    };
+    return Task{once(make_maps), loop({ceil_div(size, block_size), total(each, block_size)}, update)};
   });
 }
 }

@@ -47,7 +47,7 @@ void Queue::push_or_do(const std::function<void()> &now, const std::function<Tas
   Lock lock(mutex_);
   if (is_idle()) {
     last_++;
-    return run_here([&](const Parallel &) { now(); }, lock);
+    return run_here({once(now)}, lock);
   }
   lock.unlock();
   // Nothing that is pushed here by other threads meanwhile has an order with this entry.
@@ -76,7 +76,8 @@ hb_status Queue::wait(uint64_t entry) {
   progress_.wait(lock, [&] { return entry <= done_; });
   waiting_--;
   if (closing_) progress_.notify_all();
-  return failed_entry_ != 0 && failed_entry_ <= entry ? failure_ : HB_OK;
+  const auto failure = failures_.find(entry);
+  return failure == failures_.end() ? HB_OK : failure->second;
 }
 
 // Runs the next entry, without the lock.
@@ -85,18 +86,15 @@ void Queue::run_here(Task task, Lock &lock) {
   lock.unlock();
   hb_status status = HB_OK;
   try {
-    task(parallel_);
+    for (const Stage &stage : task) parallel_.loop(stage.begin(), stage.body);
   } catch (...) {
     status = status_of_exception();
   }
-  task = nullptr;  // what it holds is free before a waiter learns that it is done
+  task.clear();  // what it holds is free before a waiter learns that it is done
   lock.lock();
   running_ = false;
   done_++;
-  if (status != HB_OK && failed_entry_ == 0) {
-    failed_entry_ = done_;
-    failure_ = status;
-  }
+  if (status != HB_OK) failures_.emplace(done_, status);
   if (waiting_ > 0) progress_.notify_all();
   if (!tasks_.empty()) work_.notify_one();
 }

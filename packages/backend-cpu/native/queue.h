@@ -7,15 +7,15 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 
 #include "halfbyte.h"
 #include "pool.h"
+#include "task.h"
 
 namespace hb {
-
-using Task = std::function<void(const Parallel &parallel)>;
 
 // Cost of a task that may always run on the calling thread: it is over sooner than a thread could be told of it.
 constexpr double kAtOnce = -1;
@@ -26,6 +26,9 @@ class Queue {
   // Waits for the work and for those who wait for it.
   ~Queue();
 
+  // Threads per loop; loop bodies get slots below it.
+  int threads() const { return parallel_.threads(); }
+
   // Takes the next number. `cost` is in nanoseconds (cost.h). Throws when there is no memory for the entry, which then does not exist.
   void push(double cost, Task task);
   // As push(), but calls `now` at once if nothing is before it, and else pushes what `later` returns.
@@ -34,7 +37,7 @@ class Queue {
   void allow_inline(bool allowed);
   uint64_t last();
   bool is_done(uint64_t entry);
-  // Blocks. What an entry threw is the status of every wait for it or for a later entry: data after it may be wrong.
+  // Blocks. HB_OK, or the status of what this very entry threw; entries after it are not blamed for it.
   hb_status wait(uint64_t entry);
 
  private:
@@ -48,8 +51,7 @@ class Queue {
   std::condition_variable work_, progress_;
   std::deque<Task> tasks_;
   uint64_t last_ = 0, done_ = 0;
-  uint64_t failed_entry_ = 0;  // the first one, 0 for none
-  hb_status failure_ = HB_OK;
+  std::map<uint64_t, hb_status> failures_;
   int waiting_ = 0;
   bool inline_allowed_ = false, running_ = false, closing_ = false;
   std::thread dispatcher_;

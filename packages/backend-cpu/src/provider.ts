@@ -11,11 +11,12 @@ import {
   halfbyteError,
   reference,
 } from "@halfbyte/core";
-import { type LibraryCandidate, libraryError, loadLibrary, NativeDevice } from "@halfbyte/native";
+import { type LibraryCandidate, libraryError, loadLibrary, type MemoryUse, NativeDevice } from "@halfbyte/native";
 import { buildHash, buildRemedy, cpuLibraries } from "./library.js";
 import { machine, memoryBytes, settingSources } from "./machine.js";
 
 const tiers = ["native", "reference"] as const;
+const memoryUses = ["fast", "lean"] as const;
 export type CpuTier = (typeof tiers)[number];
 
 export interface CpuOptions {
@@ -23,6 +24,8 @@ export interface CpuOptions {
   readonly tier?: CpuTier;
   /** Default: HALFBYTE_THREADS, else as many as the machine has. All backends of a process share one pool. */
   readonly threads?: number;
+  /** fast (default): weights of products are kept a second time, as the kernels read them best; lean: they are not. */
+  readonly memory?: MemoryUse;
 }
 
 /** SIMD kernels on all cores, in a library that is loaded when the backend is opened. */
@@ -75,8 +78,8 @@ const noWasm = (): HalfbyteError =>
     remedy: "Unset HALFBYTE_CPU_ISA, or set it to avx512, avx2, neon or scalar.",
   });
 
-function open({ tier = "native", threads = 0 }: CpuOptions): Promise<Device> | Device {
-  expectOptions(tier, threads);
+function open({ tier = "native", threads = 0, memory = "fast" }: CpuOptions): Promise<Device> | Device {
+  expectOptions(tier, threads, memory);
   if (tier === "reference") return reference().open();
   if (asksForWasm()) throw noWasm();
   const { functions, build } = loadLibrary("cpu", cpuLibraries(), buildRemedy);
@@ -84,14 +87,20 @@ function open({ tier = "native", threads = 0 }: CpuOptions): Promise<Device> | D
     name: "cpu",
     tier: build.isa,
     threads,
+    memory,
     maxTensorBytes: memoryBytes(),
     variantOf: (operation) => build.kernels[operation] ?? build.isa,
   });
 }
 
-function expectOptions(tier: CpuTier, threads: number): void {
-  if (!tiers.includes(tier))
-    throw halfbyteError("INVALID_ARGUMENT", `tier is ${String(tier)}; allowed: ${tiers.join(", ")}.`);
+function expectOptions(tier: CpuTier, threads: number, memory: MemoryUse): void {
+  expectOneOf("tier", tier, tiers);
+  expectOneOf("memory", memory, memoryUses);
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024)
     throw halfbyteError("INVALID_ARGUMENT", `threads is ${String(threads)}, expected an integer from 0 to 1024.`);
+}
+
+function expectOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): void {
+  if (allowed.includes(value)) return;
+  throw halfbyteError("INVALID_ARGUMENT", `${name} is ${String(value)}; allowed: ${allowed.join(", ")}.`);
 }

@@ -142,7 +142,12 @@ class DeviceBackend implements Backend, TensorHost {
   }
 
   memory(): { tensors: number; bytes: number; packedBytes: number; leaked: number } {
-    return { tensors: this.#tensors, bytes: this.#bytes, packedBytes: 0, leaked: this.#leaked };
+    return {
+      tensors: this.#tensors,
+      bytes: this.#bytes,
+      packedBytes: this.device.packedBytes ?? 0,
+      leaked: this.#leaked,
+    };
   }
 
   async dispose(): Promise<void> {

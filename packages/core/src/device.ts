@@ -25,6 +25,8 @@ export interface Device {
   /** avx512 | avx2 | neon | scalar | wasm-relaxed | wasm | cuda124 | t0 | t0+f16+subgroups | reference */
   readonly tier: string;
   readonly limits: { readonly maxTensorBytes: number; readonly freeBytes?: number };
+  /** Bytes of packed copies of weights that the device keeps beside the canonical ones. */
+  readonly packedBytes?: number;
   /** OutOfMemoryError now, or as a fault at read(); padding is zero. */
   allocate(byteLength: number, zeroed: boolean): Storage;
   /** Bytes are taken before it returns, unless adopted. */

@@ -22,7 +22,7 @@ extern "C" {
 #define HB_API __attribute__((visibility("default")))
 #endif
 
-#define HB_ABI_VERSION 1
+#define HB_ABI_VERSION 2
 
 /* Status of a call: 0 or one of these. */
 typedef int32_t hb_status;
@@ -48,6 +48,12 @@ typedef int32_t hb_format;
 #define HB_TABLE 0
 #define HB_NF4 1
 #define HB_FP4 2
+
+/* How a product with a 4-bit weight computes: f32 throughout, 16-bit integers, or 8-bit integers. A library may be more accurate than asked. */
+typedef int32_t hb_accuracy;
+#define HB_EXACT 0
+#define HB_FAST 1
+#define HB_TURBO 2
 
 typedef int32_t hb_optimizer;
 #define HB_ADAM 0 /* adamw and lamb too: they differ in options alone */
@@ -82,7 +88,7 @@ HB_API void hb_queue_allow_inline(hb_queue *queue, int32_t allowed);
 HB_API uint64_t hb_queue_last(hb_queue *queue);
 /* 1 when the entry is done. */
 HB_API int32_t hb_queue_done(hb_queue *queue, uint64_t entry);
-/* Blocks until the entry is done: call it on a thread of its own. */
+/* Blocks until the entry is done: call it on a thread of its own. Returns what became of this entry; others are not blamed for it. */
 HB_API hb_status hb_queue_wait(hb_queue *queue, uint64_t entry);
 
 /* 64-byte aligned, padded with zeros to a multiple of 64 bytes; null when there is no memory. */
@@ -95,6 +101,17 @@ HB_API void hb_memory(hb_queue *queue, uint64_t *host_used, uint64_t *host_poole
 HB_API hb_status hb_write(hb_queue *queue, void *tensor, uint64_t offset, const void *host, uint64_t bytes, int32_t adopt);
 /* Enqueues a copy to host memory, which must stay alive until the entry is done. */
 HB_API hb_status hb_read(hb_queue *queue, const void *tensor, uint64_t offset, void *host, uint64_t bytes);
+
+/* ── Packed weights ──
+ * A copy of a weight in the order in which this library's products read it. How it looks is up to the library and the machine: it is never
+ * stored or exported. Products take it beside the weight itself; null: there is none. */
+
+/* 0: the library has no packed form for this shape. */
+HB_API uint64_t hb_pack_4bit_bytes(uint64_t n, uint64_t k, uint32_t block_size);
+HB_API hb_status hb_pack_4bit(hb_queue *queue, const uint8_t *codes, const float *absmax, uint32_t block_size, uint64_t n, uint64_t k,
+                              void *packed);
+HB_API uint64_t hb_pack_int8_bytes(uint64_t n, uint64_t k);
+HB_API hb_status hb_pack_int8(hb_queue *queue, const int8_t *weight, uint64_t n, uint64_t k, void *packed);
 
 /* ── Operations: names and semantics of core/src/kernels.ts ── */
 
@@ -109,21 +126,24 @@ HB_API hb_status hb_quantize_blockwise(hb_queue *queue, const void *x, hb_dtype 
 /* out = code[q]·absmax (+ offset when it is not 0). */
 HB_API hb_status hb_dequantize_blockwise(hb_queue *queue, const uint8_t *codes, const float *absmax, const float *code, uint64_t size,
                                          uint64_t block_size, float offset, void *out, hb_dtype dtype);
-/* out[m,n] = x[m,k]·W[n,k]ᵀ + bias; bias may be null. absmax: f32 block scales of the flat weight. */
-HB_API hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const float *absmax, const float *code,
-                              uint32_t block_size, const void *bias, hb_dtype bias_dtype, uint64_t m, uint64_t n, uint64_t k, void *out);
+/* out[m,n] = x[m,k]·W[n,k]ᵀ + bias; bias and packed may be null. absmax: f32 block scales of the flat weight. codes and absmax may be null when
+ * packed is given. */
+HB_API hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const float *absmax, const void *packed,
+                              const float *code, uint32_t block_size, hb_accuracy accuracy, const void *bias, hb_dtype bias_dtype, uint64_t m,
+                              uint64_t n, uint64_t k, void *out);
 /* transpose 0: out[m,n] = x[m,k]·W[n,k]ᵀ; 1: out[m,k] = x[m,n]·W[n,k]. */
 HB_API hb_status hb_gemm(hb_queue *queue, const void *x, hb_dtype dtype, const void *weight, hb_dtype weight_dtype, const void *bias,
                          hb_dtype bias_dtype, uint64_t m, uint64_t n, uint64_t k, int32_t transpose, void *out);
 HB_API hb_status hb_int8_vectorwise_quant(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t rows, uint64_t k, float threshold, int8_t *q,
                                           float *row_stats, uint8_t *outlier_columns, int64_t *fault);
 HB_API hb_status hb_int8_vectorwise_dequant(hb_queue *queue, const int8_t *q, const float *row_stats, uint64_t rows, uint64_t k, float *out);
-HB_API hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out);
+HB_API hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, const void *packed_b, uint64_t m, uint64_t n, uint64_t k,
+                                       int32_t *out);
 HB_API hb_status hb_int8_mm_dequant(hb_queue *queue, const int32_t *a, const float *row_stats, const float *col_stats, const void *bias,
                                     hb_dtype bias_dtype, uint64_t m, uint64_t n, hb_profile profile, void *out, hb_dtype dtype);
 /* x and outlier_columns may be null: then this is int8ScaledMm. */
-HB_API hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *a, const int8_t *b, const float *row_stats,
-                                         const float *col_stats, const uint8_t *outlier_columns, const void *bias, hb_dtype bias_dtype,
+HB_API hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *a, const int8_t *b, const void *packed_b,
+                                         const float *row_stats, const float *col_stats, const uint8_t *outlier_columns, const void *bias, hb_dtype bias_dtype,
                                          uint64_t m, uint64_t n, uint64_t k, hb_profile profile, void *out, hb_dtype dtype);
 /* trust: whether max_unorm scales this optimizer. state2 may be null. */
 HB_API hb_status hb_optimizer_update_32bit(hb_queue *queue, hb_optimizer optimizer, void *param, const void *grad, hb_dtype param_dtype,

@@ -1,7 +1,7 @@
 /** The numbers of include/halfbyte.h; a test holds them to the header. */
-import type { Float, Optimizer, Profile } from "@halfbyte/core";
+import type { Accuracy, Float, Optimizer, Profile } from "@halfbyte/core";
 
-export const abiVersion = 1;
+export const abiVersion = 2;
 
 export const status = { ok: 0, outOfMemory: 1, unsupported: 2, deviceLost: 3, failed: 4 } as const;
 
@@ -12,6 +12,8 @@ export const profileNumbers: Readonly<Record<Exclude<Profile, "cpu">, number>> =
 
 /** How a 4-bit code is decided: by the table alone, or by a rule of its own. */
 export const formatNumbers = { table: 0, nf4: 1, fp4: 2 } as const;
+
+export const accuracyNumbers: Readonly<Record<Accuracy, number>> = { exact: 0, fast: 1, turbo: 2 };
 
 const rules = { adam: 0, ademamix: 1, momentum: 2, lion: 3, rmsprop: 4, adagrad: 5 } as const;
 

@@ -47,8 +47,24 @@ export interface QueueFunctions {
   hb_memory(queue: Pointer, used: BigUint64Array, pooled: BigUint64Array): void;
 }
 
+/** Sizes of packed weights in bytes; 0: the library has no packed form for the shape. */
+export interface PackingFunctions {
+  hb_pack_4bit_bytes(n: number, k: number, blockSize: number): number;
+  hb_pack_int8_bytes(n: number, k: number): number;
+}
+
 /** Calls that enqueue work and return a status. */
 export interface EnqueueFunctions {
+  hb_pack_4bit(
+    queue: Pointer,
+    codes: Pointer,
+    absmax: Pointer,
+    blockSize: number,
+    n: number,
+    k: number,
+    packed: Pointer,
+  ): Status;
+  hb_pack_int8(queue: Pointer, weight: Pointer, n: number, k: number, packed: Pointer): Status;
   hb_write(queue: Pointer, tensor: Pointer, offset: number, host: Uint8Array, bytes: number, adopt: number): Status;
   hb_read(queue: Pointer, tensor: Pointer, offset: number, host: Uint8Array, bytes: number): Status;
   hb_quantize_4bit(
@@ -102,9 +118,11 @@ export interface EnqueueFunctions {
     x: Pointer,
     dtype: number,
     codes: Pointer,
-    absmax: Pointer,
+    absmax: Optional,
+    packed: Optional,
     code: Pointer,
     blockSize: number,
+    accuracy: number,
     bias: Optional,
     biasDtype: number,
     m: number,
@@ -146,7 +164,16 @@ export interface EnqueueFunctions {
     k: number,
     out: Pointer,
   ): Status;
-  hb_int8_linear_matmul(queue: Pointer, a: Pointer, b: Pointer, m: number, n: number, k: number, out: Pointer): Status;
+  hb_int8_linear_matmul(
+    queue: Pointer,
+    a: Pointer,
+    b: Pointer,
+    packedB: Optional,
+    m: number,
+    n: number,
+    k: number,
+    out: Pointer,
+  ): Status;
   hb_int8_mm_dequant(
     queue: Pointer,
     a: Pointer,
@@ -165,6 +192,7 @@ export interface EnqueueFunctions {
     x: Optional,
     a: Pointer,
     b: Pointer,
+    packedB: Optional,
     rowStats: Pointer,
     colStats: Pointer,
     outlierColumns: Optional,
@@ -212,7 +240,7 @@ export interface EnqueueFunctions {
   ): Status;
 }
 
-export type NativeFunctions = QueueFunctions & EnqueueFunctions;
+export type NativeFunctions = QueueFunctions & PackingFunctions & EnqueueFunctions;
 
 // C types. Pointers are all untyped: koffi would otherwise convert arrays element by element.
 const address = "void *";
@@ -257,19 +285,43 @@ const functionSignatures: Readonly<Record<keyof NativeFunctions, Signature>> = {
   hb_memory: ["void", [address, address, address]],
   hb_write: [i32, [address, address, u64, address, u64, i32]],
   hb_read: [i32, [address, address, u64, address, u64]],
+  hb_pack_4bit_bytes: [u64, [u64, u64, u32]],
+  hb_pack_4bit: [i32, [address, address, address, u32, u64, u64, address]],
+  hb_pack_int8_bytes: [u64, [u64, u64]],
+  hb_pack_int8: [i32, [address, address, u64, u64, address]],
   hb_quantize_4bit: [i32, [address, address, i32, u64, address, i32, u32, i32, address, address, address]],
   hb_dequantize_4bit: [i32, [address, address, address, address, u64, u32, address, i32]],
   hb_quantize_blockwise: [i32, [address, address, i32, u64, address, u64, i32, address, address, address]],
   hb_dequantize_blockwise: [i32, [address, address, address, address, u64, u64, float, address, i32]],
-  hb_gemm_4bit: [i32, [address, address, i32, address, address, address, u32, address, i32, u64, u64, u64, address]],
+  hb_gemm_4bit: [
+    i32,
+    [address, address, i32, address, address, address, address, u32, i32, address, i32, u64, u64, u64, address],
+  ],
   hb_gemm: [i32, [address, address, i32, address, i32, address, i32, u64, u64, u64, i32, address]],
   hb_int8_vectorwise_quant: [i32, [address, address, i32, u64, u64, float, address, address, address, address]],
   hb_int8_vectorwise_dequant: [i32, [address, address, address, u64, u64, address]],
-  hb_int8_linear_matmul: [i32, [address, address, address, u64, u64, u64, address]],
+  hb_int8_linear_matmul: [i32, [address, address, address, address, u64, u64, u64, address]],
   hb_int8_mm_dequant: [i32, [address, address, address, address, address, i32, u64, u64, i32, address, i32]],
   hb_int8_mixed_scaled_mm: [
     i32,
-    [address, address, address, address, address, address, address, address, i32, u64, u64, u64, i32, address, i32],
+    [
+      address,
+      address,
+      address,
+      address,
+      address,
+      address,
+      address,
+      address,
+      address,
+      i32,
+      u64,
+      u64,
+      u64,
+      i32,
+      address,
+      i32,
+    ],
   ],
   hb_optimizer_update_32bit: [
     i32,

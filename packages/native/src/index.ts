@@ -9,4 +9,4 @@ export {
   loadLibrary,
   type Refusal,
 } from "./load-library.js";
-export { NativeDevice, type NativeDeviceOptions } from "./native-device.js";
+export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";

@@ -11,13 +11,16 @@ import {
   type NonFinite,
   type OpName,
   type Ops,
+  type QuantizedTensor,
   type Reason,
   type Storage,
+  type Tensor,
 } from "@halfbyte/core";
 import type { Entry, NativeFunctions, Pointer } from "./ffi.js";
 import { NativeQueue } from "./native-queue.js";
-import { NativeStorage, nativeOf } from "./native-storage.js";
+import { NativeStorage, nativeOf, pointerOf } from "./native-storage.js";
 import { nativeOperations } from "./operations.js";
+import { PackedWeights } from "./packed-weights.js";
 
 export interface NativeDeviceOptions {
   /** cpu | cuda:0 */
@@ -29,7 +32,11 @@ export interface NativeDeviceOptions {
   readonly device?: number;
   /** 0: as many as the machine has. */
   readonly threads?: number;
+  /** fast (default): weights of products are kept a second time, as the library reads them best; lean: they are not. */
+  readonly memory?: MemoryUse;
 }
+
+export type MemoryUse = "fast" | "lean";
 
 export class NativeDevice implements Device {
   readonly name: string;
@@ -37,6 +44,9 @@ export class NativeDevice implements Device {
   readonly limits: Device["limits"];
   readonly lost: Promise<Reason>;
   readonly queue: NativeQueue;
+  readonly packed: PackedWeights;
+  readonly #functions: NativeFunctions;
+  readonly #memory: MemoryUse;
   readonly #variantOf: NativeDeviceOptions["variantOf"];
   readonly #live = new Set<Pointer>();
   readonly #tables = new Map<Float32Array, Pointer>();
@@ -45,7 +55,9 @@ export class NativeDevice implements Device {
   #closing: Promise<void> | undefined;
 
   constructor(functions: NativeFunctions, options: NativeDeviceOptions) {
-    const { name, tier, maxTensorBytes, variantOf, device = 0, threads = 0 } = options;
+    const { name, tier, maxTensorBytes, variantOf, device = 0, threads = 0, memory = "fast" } = options;
+    this.#functions = functions;
+    this.#memory = memory;
     this.name = name;
     this.tier = tier;
     this.limits = { maxTensorBytes };
@@ -55,7 +67,15 @@ export class NativeDevice implements Device {
       lose = ({ code, message, remedy }) => resolve({ code, message, remedy });
     });
     this.queue = new NativeQueue(functions, { device, threads, onLost: lose });
+    this.packed = new PackedWeights({
+      allocate: (byteLength) => this.#take(byteLength, false),
+      free: (pointer) => this.#release(pointer),
+    });
     this.#fault = this.#take(8, true);
+  }
+
+  get packedBytes(): number {
+    return this.packed.bytes;
   }
 
   allocate(byteLength: number, zeroed: boolean): Storage {
@@ -64,6 +84,7 @@ export class NativeDevice implements Device {
 
   write(target: Storage, byteOffset: number, bytes: Uint8Array, adopt = false): void {
     const { pointer } = nativeOf(target);
+    this.packed.drop(pointer);
     this.queue.enqueue("hb_write", pointer, byteOffset, bytes, bytes.byteLength, adopt ? 1 : 0);
     // Asked for, so that the bytes are let go when they have been taken, not when the next operation comes.
     if (adopt) void this.queue.settled(this.queue.keep(bytes)).catch(() => undefined);
@@ -77,18 +98,55 @@ export class NativeDevice implements Device {
 
   free(target: Storage): void {
     const { pointer } = nativeOf(target);
-    if (this.#live.delete(pointer)) this.queue.free(pointer);
+    this.packed.drop(pointer);
+    this.#release(pointer);
   }
 
   select<K extends OpName>(op: K, args: Ops[K]["in"]): Launch<K> | Reason {
-    const { name, variant, refuse, launch } = nativeOperations[op];
-    const why = refuse?.(args);
+    const { name, variant, traits, refuse, launch } = nativeOperations[op];
+    const why = refuse?.(args, this);
     if (why !== undefined) return unsupported(why);
     return {
       kernel: `hb_${name}`,
-      variant: this.#variantOf(variant?.(args) ?? name),
-      run: (given, out) => launch(this, given, out),
+      variant: [this.#variantOf(variant?.(args) ?? name), ...(traits?.(args, this) ?? [])].join("+"),
+      run: (given, out) => this.#run(out, () => launch(this, given, out)),
     };
+  }
+
+  /** Size of the packed form of a 4-bit weight; 0: it has none here. */
+  packedBytes4bit({ shape, blockSize }: QuantizedTensor): number {
+    const [n, k] = shape as readonly [number, number];
+    return this.#memory === "lean" || shape.length !== 2
+      ? 0
+      : Number(this.#functions.hb_pack_4bit_bytes(n, k, blockSize));
+  }
+
+  /** Size of the packed form of an int8 weight; 0: it has none here. */
+  packedBytesInt8(n: number, k: number): number {
+    return this.#memory === "lean" ? 0 : Number(this.#functions.hb_pack_int8_bytes(n, k));
+  }
+
+  /** Memory of the device for what `use` enqueues. */
+  withScratch(byteLength: number, use: (scratch: Pointer) => void): void {
+    const scratch = this.#take(byteLength, false);
+    try {
+      use(scratch);
+    } finally {
+      this.#release(scratch);
+    }
+  }
+
+  /** Enqueues; the returned check tells what a launch is not there to see: its entries may fail when their turn comes. */
+  #run<Out extends object>(out: Out, launch: () => undefined | (() => Promise<void>)): void | (() => Promise<void>) {
+    for (const tensor of Object.values<Tensor>(out as Record<string, Tensor>)) this.packed.drop(pointerOf(tensor));
+    const before = this.queue.last;
+    const check = launch();
+    const last = this.queue.last;
+    if (this.queue.isDone(last)) {
+      this.queue.expectDone(before, last);
+      return check;
+    }
+    return lateCheck(this.queue, before, last, check);
   }
 
   drain(): Promise<void> {
@@ -126,6 +184,10 @@ export class NativeDevice implements Device {
     return checkOf(this.queue, entry, index);
   }
 
+  #release(pointer: Pointer): void {
+    if (this.#live.delete(pointer)) this.queue.free(pointer);
+  }
+
   #take(byteLength: number, zeroed: boolean): Pointer {
     const pointer = this.queue.allocate(byteLength, zeroed);
     this.#live.add(pointer);
@@ -146,6 +208,12 @@ export class NativeDevice implements Device {
     await this.queue.close();
   }
 }
+
+/** Made apart from the launch, as the one below. */
+const lateCheck = (queue: NativeQueue, before: Entry, last: Entry, check?: () => Promise<void>) => async () => {
+  await queue.settled(last, before);
+  await check?.();
+};
 
 /** Made apart from the launch, so that it does not keep the operation's tensors alive. */
 const checkOf = (queue: NativeQueue, entry: Entry, found: BigInt64Array) => async (): Promise<void> => {

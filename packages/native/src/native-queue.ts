@@ -90,16 +90,28 @@ export class NativeQueue {
   /** Holds host memory until the entry enqueued last is done; returns that entry. */
   keep(bytes: ArrayBufferView): Entry {
     const entry = this.last;
-    if (!this.#isDone(entry)) this.#kept.push({ entry, bytes });
+    if (!this.isDone(entry)) this.#kept.push({ entry, bytes });
     return entry;
   }
 
-  /** Resolves when the entry is done; rejects when it, or one before it, failed late. */
-  async settled(entry: Entry): Promise<void> {
+  /** Resolves when the entry is done, whatever became of it; rejects when the device is lost. */
+  async finished(entry: Entry): Promise<void> {
     if (this.#closed) return;
-    if (!this.#isDone(entry)) return this.#waitFor(entry);
-    const failure = this.#lateFailure(entry);
-    if (failure) throw failure;
+    if (!this.isDone(entry)) return this.#waitFor(entry);
+  }
+
+  /** Resolves when the entries after `before` up to `last` are done; rejects with the first late failure among them. */
+  async settled(last: Entry, before: Entry = Number(last) - 1): Promise<void> {
+    await this.finished(last);
+    this.expectDone(before, last);
+  }
+
+  /** Throws the first late failure of the entries after `before` up to `last`, all of which are done. */
+  expectDone(before: Entry, last: Entry): void {
+    for (let entry = Number(before) + 1; entry <= last; entry++) {
+      const failure = this.#lateFailure(entry);
+      if (failure) throw failure;
+    }
   }
 
   #waitFor(entry: Entry): Promise<void> {
@@ -110,7 +122,7 @@ export class NativeQueue {
   }
 
   drain(): Promise<void> {
-    return this.settled(this.last);
+    return this.finished(this.last);
   }
 
   /** After the work and everyone who waits for it. */
@@ -131,7 +143,7 @@ export class NativeQueue {
     if (last) this.functions.hb_queue_wait(this.#pointer, last.entry);
   }
 
-  #isDone(entry: Entry): boolean {
+  isDone(entry: Entry): boolean {
     return this.functions.hb_queue_done(this.#pointer, entry) === 1;
   }
 
@@ -167,22 +179,23 @@ export class NativeQueue {
   /** Everyone whose entry is done by now. */
   #serveDone(): void {
     this.#release();
-    const firstOpen = this.#waiters.findIndex(({ entry }) => !this.#isDone(entry));
+    const firstOpen = this.#waiters.findIndex(({ entry }) => !this.isDone(entry));
     const done = this.#waiters.splice(0, firstOpen < 0 ? this.#waiters.length : firstOpen);
     for (const { entry, resolve, reject } of done) {
       const failure = this.#lateFailure(entry);
-      if (failure) reject(failure);
+      if (failure?.code === "DEVICE_LOST") reject(failure);
       else resolve();
     }
   }
 
   /** Of an entry that is done: asking does not block. */
   #lateFailure(entry: Entry): HalfbyteError | undefined {
+    if (this.#closed || entry === 0) return undefined;
     return this.#failure("the queue", this.functions.hb_queue_wait(this.#pointer, entry));
   }
 
   #release(): void {
-    const first = this.#kept.findIndex(({ entry }) => !this.#isDone(entry));
+    const first = this.#kept.findIndex(({ entry }) => !this.isDone(entry));
     this.#kept = first < 0 ? [] : this.#kept.slice(first);
   }
 

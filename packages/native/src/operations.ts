@@ -1,5 +1,6 @@
 /** Every operation as one call of the C ABI: which function, when not, and how its arguments are handed over. */
 import {
+  type Accuracy,
   type Float,
   getFormat,
   type OpName,
@@ -11,8 +12,8 @@ import {
   type Step,
   type Tensor,
 } from "@halfbyte/core";
-import { dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers } from "./abi.js";
-import type { NativeStep } from "./ffi.js";
+import { accuracyNumbers, dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers } from "./abi.js";
+import type { NativeStep, Pointer } from "./ffi.js";
 import type { NativeDevice } from "./native-device.js";
 import { pointerOf, pointerOrNull } from "./native-storage.js";
 
@@ -21,8 +22,10 @@ interface NativeOperation<K extends OpName> {
   readonly name: string;
   /** The name under which the library states the variant, when it is not `name`. */
   variant?(args: Ops[K]["in"]): string;
+  /** What else tells variants apart. */
+  traits?(args: Ops[K]["in"], device: NativeDevice): readonly string[];
   /** Why the library cannot run these arguments; looks at shapes, dtypes and options alone. */
-  refuse?(args: Ops[K]["in"]): string | undefined;
+  refuse?(args: Ops[K]["in"], device: NativeDevice): string | undefined;
   launch(device: NativeDevice, args: Ops[K]["in"], out: Ops[K]["out"]): undefined | (() => Promise<void>);
 }
 
@@ -77,8 +80,8 @@ function refuseWeight({ scales, blockSize }: QuantizedTensor): string | undefine
 }
 
 /** Codes, scales and table of a 4-bit weight with plain scales. */
-const weightPointers = (device: NativeDevice, { codes, scales, code, format }: QuantizedTensor) =>
-  [pointerOf(codes), pointerOf(scales.absmax), code ? pointerOf(code) : device.table(format)] as const;
+const weightPointers = (device: NativeDevice, weight: QuantizedTensor) =>
+  [pointerOf(weight.codes), pointerOf(weight.scales.absmax), codePointer(device, weight)] as const;
 
 const dequantize4bit: NativeOperation<"dequantize4bit"> = {
   name: "dequantize_4bit",
@@ -137,34 +140,80 @@ const dequantizeBlockwise: NativeOperation<"dequantizeBlockwise"> = {
   },
 };
 
+/** exact for f32; 16-bit inputs are rounded more coarsely than 16-bit integers are. */
+const accuracyOf = ({ x, accuracy }: Ops["gemm4bit"]["in"]): Accuracy =>
+  accuracy ?? (x.dtype === "float32" ? "exact" : "fast");
+
 const gemm4bit: NativeOperation<"gemm4bit"> = {
   name: "gemm_4bit",
-  refuse({ weight, transpose, accuracy }) {
+  traits: (args, device) => (device.packedBytes4bit(args.weight) > 0 ? ["packed", accuracyOf(args)] : []),
+  refuse({ weight, transpose }, device) {
     if (transpose) return "a transposed 4-bit product is composed of dequantize4bit and gemm.";
-    if (accuracy === "turbo") return 'the library has no kernel of accuracy "turbo".';
-    return refuseWeight(weight);
+    return device.packedBytes4bit(weight) > 0 ? undefined : refuseWeight(weight);
   },
-  launch(device, { x, weight, bias }, { out }) {
-    const [codes, absmax, code] = weightPointers(device, weight);
+  launch(device, args, { out }) {
+    const { x, weight, bias } = args;
     const [n, k] = weight.shape as readonly [number, number];
-    device.queue.enqueue(
-      "hb_gemm_4bit",
-      pointerOf(x),
-      dtypeOf(x),
-      codes,
-      absmax,
-      code,
-      weight.blockSize,
-      pointerOrNull(bias),
-      biasDtype(bias),
-      rowsOf(x.shape),
-      n,
-      k,
-      pointerOf(out),
-    );
+    const packed = packedWeight(device, weight);
+    const multiply = (absmax: Pointer | null) =>
+      device.queue.enqueue(
+        "hb_gemm_4bit",
+        pointerOf(x),
+        dtypeOf(x),
+        pointerOf(weight.codes),
+        absmax,
+        packed,
+        codePointer(device, weight),
+        weight.blockSize,
+        accuracyNumbers[accuracyOf(args)],
+        pointerOrNull(bias),
+        biasDtype(bias),
+        rowsOf(x.shape),
+        n,
+        k,
+        pointerOf(out),
+      );
+    if (packed === null) withBlockScales(device, weight, multiply);
+    else multiply(null);
     return undefined;
   },
 };
+
+const codePointer = (device: NativeDevice, { code, format }: QuantizedTensor): Pointer =>
+  code ? pointerOf(code) : device.table(format);
+
+/** The packed copy of a 4-bit weight; null when the device keeps none. */
+function packedWeight(device: NativeDevice, weight: QuantizedTensor): Pointer | null {
+  const byteLength = device.packedBytes4bit(weight);
+  if (byteLength === 0) return null;
+  const { codes, scales, blockSize, shape } = weight;
+  const [n, k] = shape as readonly [number, number];
+  const nested = scales.kind === "nested" ? [scales.nestedAbsmax, scales.nestedCode] : [];
+  return device.packed.get({
+    sources: [codes, scales.absmax, ...nested].map(pointerOf),
+    layout: [n, k, blockSize, ...(scales.kind === "nested" ? [scales.nestedBlockSize, scales.offset] : [])].join(),
+    byteLength,
+    pack: (packed) =>
+      withBlockScales(device, weight, (absmax) =>
+        device.queue.enqueue("hb_pack_4bit", pointerOf(codes), absmax, blockSize, n, k, packed),
+      ),
+  });
+}
+
+/** f32 block scales: the weight's own, or decoded for the time of `use`. */
+function withBlockScales(device: NativeDevice, { scales }: QuantizedTensor, use: (absmax: Pointer) => void): void {
+  if (scales.kind !== "nested") {
+    use(pointerOf(scales.absmax));
+    return;
+  }
+  const { absmax: codes, nestedAbsmax, nestedCode, nestedBlockSize, offset } = scales;
+  device.withScratch(codes.size * Float32Array.BYTES_PER_ELEMENT, (absmax) => {
+    const source = [pointerOf(codes), pointerOf(nestedAbsmax), pointerOf(nestedCode)] as const;
+    const { float32 } = dtypeNumbers;
+    device.queue.enqueue("hb_dequantize_blockwise", ...source, codes.size, nestedBlockSize, offset, absmax, float32);
+    use(absmax);
+  });
+}
 
 const gemm: NativeOperation<"gemm"> = {
   name: "gemm",
@@ -221,10 +270,22 @@ const int8LinearMatmul: NativeOperation<"int8LinearMatmul"> = {
   name: "int8_linear_matmul",
   launch(device, { a, b }, { out }) {
     const [n, k] = b.shape as readonly [number, number];
-    device.queue.enqueue("hb_int8_linear_matmul", pointerOf(a), pointerOf(b), rowsOf(a.shape), n, k, pointerOf(out));
+    const packed = packedInt8(device, b);
+    const m = rowsOf(a.shape);
+    device.queue.enqueue("hb_int8_linear_matmul", pointerOf(a), pointerOf(b), packed, m, n, k, pointerOf(out));
     return undefined;
   },
 };
+
+/** The packed copy of an int8 weight, from its second product on; null when the device keeps none. */
+function packedInt8(device: NativeDevice, weight: Tensor<"int8">): Pointer | null {
+  const [n, k] = weight.shape as readonly [number, number];
+  const byteLength = device.packedBytesInt8(n, k);
+  const source = pointerOf(weight);
+  if (byteLength === 0 || !device.packed.isUsedAgain(source)) return null;
+  const pack = (packed: Pointer) => device.queue.enqueue("hb_pack_int8", source, n, k, packed);
+  return device.packed.get({ sources: [source], layout: `${n},${k}`, byteLength, pack });
+}
 
 const int8MmDequant: NativeOperation<"int8MmDequant"> = {
   name: "int8_mm_dequant",
@@ -259,6 +320,7 @@ function launchScaled(device: NativeDevice, args: ScaledArgs, out: Tensor<Float>
     pointerOrNull(x),
     pointerOf(a),
     pointerOf(b),
+    packedInt8(device, b),
     pointerOf(rowStats),
     pointerOf(colStats),
     pointerOrNull(outlierColumns),

@@ -2,7 +2,15 @@
 import { readFileSync } from "node:fs";
 import { type TypeObject, type as typeOf } from "koffi";
 import { describe, expect, it } from "vitest";
-import { abiVersion, dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers, status } from "../src/abi.js";
+import {
+  abiVersion,
+  accuracyNumbers,
+  dtypeNumbers,
+  formatNumbers,
+  optimizerNumbers,
+  profileNumbers,
+  status,
+} from "../src/abi.js";
 import { signatures } from "../src/ffi.js";
 
 const header = readFileSync(new URL("../include/halfbyte.h", import.meta.url), "utf8");
@@ -27,6 +35,9 @@ describe("numbers of the ABI", () => {
     HB_TABLE: formatNumbers.table,
     HB_NF4: formatNumbers.nf4,
     HB_FP4: formatNumbers.fp4,
+    HB_EXACT: accuracyNumbers.exact,
+    HB_FAST: accuracyNumbers.fast,
+    HB_TURBO: accuracyNumbers.turbo,
     HB_ADAM: optimizerNumbers.adam,
     HB_ADEMAMIX: optimizerNumbers.ademamix,
     HB_MOMENTUM: optimizerNumbers.momentum,

@@ -14,6 +14,8 @@ export class FakeLibrary {
   status: Status = 0;
   /** What waiting returns. */
   late: Status = 0;
+  /** Size of every packed weight. */
+  packedBytes = 0;
   /** What a quantizer finds. */
   fault = -1n;
   /** How long an enqueueing call works on the calling thread. */
@@ -55,6 +57,8 @@ export class FakeLibrary {
       }),
       hb_alloc: (_queue, bytes) => this.#allocate(bytes),
       hb_free: (_queue, tensor) => void this.#enqueue("hb_free", () => this.memory.delete(tensor)),
+      hb_pack_4bit_bytes: () => this.packedBytes,
+      hb_pack_int8_bytes: () => this.packedBytes,
       hb_write: (_queue, tensor, offset, host) => {
         const bytes = host.slice();
         return this.#enqueue("hb_write", () => this.memory.get(tensor)!.set(bytes, offset));

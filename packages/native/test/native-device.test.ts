@@ -65,7 +65,20 @@ describe("waiting", () => {
     tensor.dispose();
   });
 
-  it("tells what failed late", async () => {
+  it("tells what failed late, to those it concerns", async () => {
+    const x = backend.tensor("float32", [64], new Float32Array(64));
+    const { q } = backend.kernels.int8VectorwiseQuant({ x, threshold: 0, nonFinite: "propagate" });
+    library.late = 1;
+    library.run();
+    await expect(backend.synchronize()).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    library.late = 0;
+    const [bad, good] = [q.read(), x.read()];
+    library.run();
+    await expect(bad).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    await good;
+  });
+
+  it("tells what failed late of a read", async () => {
     const reading = backend.tensor("uint8", [3], bytes).read();
     library.late = 1;
     await turn();
@@ -156,19 +169,88 @@ describe("what the library cannot do", () => {
     );
   });
 
-  it("nested scales, transposed and turbo products are composed", async () => {
+  it("nested scales and transposed products are composed", async () => {
     using source = referenceBackend().tensor("float32", [2, 64], new Float32Array(128).fill(1));
     const weightOf = async (nested: boolean) => (await quantize(source, { format: "nf4", nested })).to(backend);
     const [flat, nested] = [await weightOf(false), await weightOf(true)];
     const x = backend.zeros("float32", [3, 64]);
     const explain = (args: object) => backend.explain("gemm4bit", { x, weight: flat, ...args });
     expect(explain({})).toEqual({ kernel: "hb_gemm_4bit", variant: "best", composed: false });
-    expect(explain({ accuracy: "turbo" })).toMatchObject({ composed: true });
     expect(explain({ weight: nested })).toMatchObject({ composed: true });
     expect(explain({ transpose: true, x: backend.zeros("float32", [3, 2]) })).toMatchObject({
       composed: true,
       variant: "best+scalar",
     });
+  });
+});
+
+describe("packed weights", () => {
+  const weightOf = async (nested: boolean) => {
+    using source = referenceBackend().tensor("float32", [2, 64], new Float32Array(128).fill(1));
+    return (await quantize(source, { format: "nf4", nested })).to(backend);
+  };
+  const calls = (name: string) => library.calls.filter((call) => call === name).length;
+
+  beforeEach(() => {
+    library.packedBytes = 100;
+  });
+
+  it("are made once, counted, and freed with the weight", async () => {
+    const weight = await weightOf(false);
+    const x = backend.zeros("float32", [3, 64]);
+    expect(backend.explain("gemm4bit", { x, weight })).toMatchObject({ variant: "best+packed+exact", composed: false });
+    for (let i = 0; i < 3; i++) backend.kernels.gemm4bit({ x, weight });
+    expect([calls("hb_pack_4bit"), calls("hb_gemm_4bit"), backend.memory().packedBytes]).toEqual([1, 3, 100]);
+    weight.dispose();
+    expect(backend.memory().packedBytes).toBe(0);
+  });
+
+  it("of nested scales hold decoded ones", async () => {
+    const weight = await weightOf(true);
+    const x = backend.zeros("bfloat16", [3, 64]);
+    expect(backend.explain("gemm4bit", { x, weight })).toMatchObject({ variant: "best+packed+fast", composed: false });
+    for (let i = 0; i < 3; i++) backend.kernels.gemm4bit({ x, weight });
+    expect([calls("hb_dequantize_blockwise"), calls("hb_pack_4bit"), calls("hb_gemm_4bit")]).toEqual([1, 1, 3]);
+  });
+
+  it("go when what they were made from is written to", async () => {
+    const [weight, x] = [await weightOf(false), backend.zeros("float32", [2, 64])];
+    backend.kernels.gemm4bit({ x, weight });
+    backend.kernels.quantize4bit({ x, format: "nf4", blockSize: 64 }, { codes: weight.codes as never });
+    expect(backend.memory().packedBytes).toBe(0);
+    backend.kernels.gemm4bit({ x, weight });
+    expect(calls("hb_pack_4bit")).toBe(2);
+  });
+
+  it("are done without when there is no memory", async () => {
+    const [weight, x] = [await weightOf(true), backend.zeros("float32", [2, 64])];
+    library.packedBytes = 1 << 21;
+    backend.kernels.gemm4bit({ x, weight });
+    expect([calls("hb_pack_4bit"), calls("hb_gemm_4bit"), backend.memory().packedBytes]).toEqual([0, 1, 0]);
+  });
+
+  it("of int8 are made for the second product", () => {
+    const [a, b] = [backend.zeros("int8", [2, 64]), backend.zeros("int8", [8, 64])];
+    const packings = [1, 2, 3].map(() => {
+      backend.kernels.int8LinearMatmul({ a, b });
+      return calls("hb_pack_int8");
+    });
+    expect(packings).toEqual([0, 1, 1]);
+  });
+
+  it("are not made when memory is to be lean", async () => {
+    const options = {
+      name: "fake",
+      tier: "best",
+      maxTensorBytes: 2 ** 30,
+      variantOf: () => "best",
+      memory: "lean" as const,
+    };
+    backend = createBackend(new NativeDevice(library.functions, options), report);
+    const [weight, x] = [await weightOf(false), backend.zeros("float32", [2, 64])];
+    expect(backend.explain("gemm4bit", { x, weight })).toMatchObject({ variant: "best" });
+    backend.kernels.gemm4bit({ x, weight });
+    expect([calls("hb_pack_4bit"), backend.memory().packedBytes]).toEqual([0, 0]);
   });
 });
 

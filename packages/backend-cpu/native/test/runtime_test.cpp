@@ -98,9 +98,9 @@ void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 class Gate {
  public:
   explicit Gate(hb_queue *queue) {
-    queue->push(1e18, [this](const hb::Parallel &) {
+    queue->push(1e18, {hb::once([this] {
       while (!open_.load(std::memory_order_acquire)) std::this_thread::yield();
-    });
+    })});
   }
   void open() { open_.store(true, std::memory_order_release); }
 
@@ -210,7 +210,7 @@ void queue_runs_entries_in_order() {
     const Device device(2, inline_allowed);
     hb_queue *const queue = device;
     std::vector<int> order;
-    for (int i = 0; i < 5000; i++) queue->push(i % 3 == 0 ? 1e18 : 1, [&order, i](const hb::Parallel &) { order.push_back(i); });
+    for (int i = 0; i < 5000; i++) queue->push(i % 3 == 0 ? 1e18 : 1, {hb::once([&order, i] { order.push_back(i); })});
     CHECK(device.finish() == HB_OK);
     CHECK(order.size() == 5000);
     for (int i = 0; i < 5000; i++) CHECK(order[i] == i);
@@ -224,7 +224,7 @@ void queue_counts_entries() {
   CHECK(hb_queue_wait(device, 7) == HB_FAILED);
   Gate gate(device);
   hb_queue *const queue = device;
-  queue->push(1, [](const hb::Parallel &) {});
+  queue->push(1, {hb::once([] {})});
   CHECK(hb_queue_last(device) == 2);
   CHECK(!hb_queue_done(device, 1) && !hb_queue_done(device, 2));
   gate.open();
@@ -236,7 +236,7 @@ void queue_keeps_small_entries_on_the_caller() {
   const Device device(1, true);
   hb_queue *const queue = device;
   std::thread::id ran;
-  const auto note = [&ran](const hb::Parallel &) { ran = std::this_thread::get_id(); };
+  const hb::Task note = {hb::once([&ran] { ran = std::this_thread::get_id(); })};
   queue->push(hb::inline_limit(), note);
   CHECK(ran == std::this_thread::get_id());
   queue->push(hb::inline_limit() * 2, note);
@@ -262,13 +262,13 @@ void queue_takes_entries_from_many_threads() {
     callers.emplace_back([&, c] {
       uint64_t mine = 0;
       for (uint64_t i = 1; i <= 500; i++) {
-        queue->push(i % 2 ? 1 : 1e18, [&, i](const hb::Parallel &) {
+        queue->push(i % 2 ? 1 : 1e18, {hb::once([&, i] {
           CHECK(++running == 1);
           CHECK(mine == i - 1);
           mine = i;
           done++;
           running--;
-        });
+        })});
         if (i % 100 == 0) hb_queue_wait(queue, hb_queue_last(queue));
         if (i % 50 == 0) hb_queue_allow_inline(queue, c % 2);
       }
@@ -283,16 +283,18 @@ void queue_reports_failures_to_waiters() {
   for (const bool inline_allowed : {false, true}) {
     const Device device(2, inline_allowed);
     hb_queue *const queue = device;
-    queue->push(1, [](const hb::Parallel &) {});
-    queue->push(1, [](const hb::Parallel &) { throw std::runtime_error("entry"); });
-    queue->push(1, [](const hb::Parallel &) { throw std::bad_alloc(); });
-    CHECK(device.finish() == HB_FAILED);
+    queue->push(1, {hb::once([] {})});
+    queue->push(1, {hb::once([] { throw std::runtime_error("entry"); })});
+    queue->push(1, {hb::once([] { throw std::bad_alloc(); })});
+    queue->push(1, {hb::once([] {})});
+    CHECK(device.finish() == HB_OK);
     CHECK(hb_queue_wait(device, 1) == HB_OK);
     CHECK(hb_queue_wait(device, 2) == HB_FAILED);
+    CHECK(hb_queue_wait(device, 3) == HB_OUT_OF_MEMORY);
   }
   const Device device(1);
   hb_queue *const queue = device;
-  queue->push(1, [](const hb::Parallel &) { hb::memory::Scratch<char> more_than_there_is(uint64_t{1} << 50); });
+  queue->push(1, {hb::once([] { hb::memory::Scratch<char> more_than_there_is(uint64_t{1} << 50); })});
   CHECK(device.finish() == HB_OUT_OF_MEMORY);
 }
 
@@ -301,7 +303,7 @@ void destroy_finishes_the_work() {
   {
     const Device device(2);
     hb_queue *const queue = device;
-    for (int i = 0; i < 100; i++) queue->push(1, [&done](const hb::Parallel &) { done++; });
+    for (int i = 0; i < 100; i++) queue->push(1, {hb::once([&done] { done++; })});
   }
   CHECK(done == 100);
 }
@@ -313,7 +315,7 @@ void destroy_lets_waiters_go() {
     {
       const Device device(1);
       hb_queue *const queue = device;
-      queue->push(1, [](const hb::Parallel &) { sleep_ms(40); });
+      queue->push(1, {hb::once([] { sleep_ms(40); })});
       waiter = std::thread([&waits, queue] {
         waits = true;
         CHECK(hb_queue_wait(queue, 1) == HB_OK);
@@ -508,7 +510,7 @@ std::string results_with(int threads) {
   append(bytes, device.download(codes, size / 2));
   hb_dequantize_4bit(device, codes, absmax, code4, size, 64, out, HB_FLOAT32);
   append(bytes, device.download(out, size));
-  hb_gemm_4bit(device, x, HB_FLOAT32, codes, absmax, code4, 64, bias, HB_FLOAT32, m, n, k, out);
+  hb_gemm_4bit(device, x, HB_FLOAT32, codes, absmax, nullptr, code4, 64, HB_EXACT, bias, HB_FLOAT32, m, n, k, out);
   append(bytes, device.download(out, m * n));
   hb_gemm(device, x, HB_FLOAT32, w, HB_FLOAT32, nullptr, HB_FLOAT32, m, n, k, 0, out);
   append(bytes, device.download(out, m * n));
@@ -529,11 +531,11 @@ std::string results_with(int threads) {
   append(bytes, device.download(mask, k));
   hb_int8_vectorwise_dequant(device, q, rows, m, k, out);
   append(bytes, device.download(out, m * k));
-  hb_int8_linear_matmul(device, q, qw, m, n, k, sums);
+  hb_int8_linear_matmul(device, q, qw, nullptr, m, n, k, sums);
   append(bytes, device.download(sums, m * n));
   hb_int8_mm_dequant(device, sums, rows, columns, bias, HB_FLOAT32, m, n, HB_REFERENCE, out, HB_FLOAT32);
   append(bytes, device.download(out, m * n));
-  hb_int8_mixed_scaled_mm(device, x, q, qw, rows, columns, mask, bias, HB_FLOAT32, m, n, k, HB_REFERENCE, out, HB_FLOAT32);
+  hb_int8_mixed_scaled_mm(device, x, q, qw, nullptr, rows, columns, mask, bias, HB_FLOAT32, m, n, k, HB_REFERENCE, out, HB_FLOAT32);
   append(bytes, device.download(out, m * n));
 
   float *state1 = device.alloc<float>(size, true), *state2 = device.alloc<float>(size, true), *norm = device.alloc<float>(1);
@@ -574,7 +576,7 @@ void int8_products_are_exact_however_cut() {
     const std::vector<int8_t> a = random_codes(m * k, 5), b = random_codes(n * k, 6);
     int8_t *da = device.upload(a), *db = device.upload(b);
     int32_t *out = device.alloc<int32_t>(m * n);
-    hb_int8_linear_matmul(device, da, db, m, n, k, out);
+    hb_int8_linear_matmul(device, da, db, nullptr, m, n, k, out);
     const std::vector<int32_t> sums = device.download(out, m * n);
     for (uint64_t i = 0; i < m; i += 3) {
       for (uint64_t j = 0; j < n; j += 7) {
@@ -603,8 +605,8 @@ void mixed_product_adds_outlier_columns() {
   uint8_t *mask = device.alloc<uint8_t>(k);
   uint16_t *plain = device.alloc<uint16_t>(m * n), *mixed = device.alloc<uint16_t>(m * n);
   hb_int8_vectorwise_quant(device, dx, HB_BFLOAT16, m, k, 6, q, rows, mask, nullptr);
-  hb_int8_mixed_scaled_mm(device, nullptr, q, dw, rows, columns, nullptr, nullptr, HB_FLOAT32, m, n, k, HB_REFERENCE, plain, HB_BFLOAT16);
-  hb_int8_mixed_scaled_mm(device, dx, q, dw, rows, columns, mask, nullptr, HB_FLOAT32, m, n, k, HB_REFERENCE, mixed, HB_BFLOAT16);
+  hb_int8_mixed_scaled_mm(device, nullptr, q, dw, nullptr, rows, columns, nullptr, nullptr, HB_FLOAT32, m, n, k, HB_REFERENCE, plain, HB_BFLOAT16);
+  hb_int8_mixed_scaled_mm(device, dx, q, dw, nullptr, rows, columns, mask, nullptr, HB_FLOAT32, m, n, k, HB_REFERENCE, mixed, HB_BFLOAT16);
   const auto base = device.download(plain, m * n), result = device.download(mixed, m * n);
   const auto marks = device.download(mask, k);
   for (uint64_t c = 0; c < k; c++) CHECK(marks[c] == (c == 7));
@@ -677,7 +679,7 @@ void empty_operations_do_nothing() {
 void build_info_names_every_operation() {
   const std::string info = hb_build_info();
   CHECK(hb_abi_version() == HB_ABI_VERSION);
-  for (const char *word : {"\"abi\": 1", "\"backend\": \"cpu\"", "\"isas\": [\"scalar\"", "\"gemm_4bit\": ", "\"optimizer_update_8bit_blockwise\": "})
+  for (const char *word : {"\"abi\": 2", "\"backend\": \"cpu\"", "\"isas\": [\"scalar\"", "\"gemm_4bit\": ", "\"optimizer_update_8bit_blockwise\": "})
     CHECK(info.find(word) != std::string::npos);
   std::printf("  %s\n", info.c_str());
 }
