@@ -12,6 +12,7 @@ export function machine(): Detection["devices"][number] {
 const settings = {
   HALFBYTE_CPU_ISA: "the highest instruction set the library may use",
   HALFBYTE_THREADS: "the number of threads",
+  HALFBYTE_PIN_THREADS: "1 keeps every worker thread on a core of its own (Linux)",
   HALFBYTE_LIBRARY_PATH: "more folders to look for the library in",
 } as const;
 

@@ -15,6 +15,10 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include "cost.h"
 #include "float16.h"
 #include "halfbyte.h"
@@ -192,6 +196,28 @@ void pool_passes_errors_on() {
     CHECK(caught);
   }
 }
+
+#if defined(__linux__)
+int cores_of_this_thread() {
+  cpu_set_t allowed;
+  return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : -1;
+}
+
+void pool_pins_workers_when_asked() {
+  setenv("HALFBYTE_PIN_THREADS", "1", 1);
+  const int callers_cores = cores_of_this_thread();
+  const hb::Parallel parallel(2);
+  std::atomic<int> workers_cores{0};
+  while (workers_cores == 0) {
+    parallel.loop(many_rows(8), [&](uint64_t, uint64_t, int slot) {
+      if (slot > 0) workers_cores = cores_of_this_thread();
+      else sleep_ms(1);
+    });
+  }
+  CHECK(workers_cores == 1 && cores_of_this_thread() == callers_cores);
+  unsetenv("HALFBYTE_PIN_THREADS");
+}
+#endif
 
 void threads_come_from_option_then_environment() {
   setenv("HALFBYTE_THREADS", "3", 1);
@@ -700,6 +726,9 @@ int main() {
   RUN(pool_is_joined_with_the_last_share);
   RUN(pool_serves_many_callers);
   RUN(pool_passes_errors_on);
+#if defined(__linux__)
+  RUN(pool_pins_workers_when_asked);
+#endif
   RUN(threads_come_from_option_then_environment);
   RUN(queue_runs_entries_in_order);
   RUN(queue_counts_entries);
