@@ -1,123 +1,72 @@
-// Floats to 8-bit codes, exact for every sorted map: code = number of the 255 bounds strictly below x · (1/absmax).
-//
-// A binary search of eight steps without a branch or a gather. The first six keep their keys in registers: a step adds 2^step to
-// `path` when the value is above the key at `path`, so that step needs a table of 2^step keys, all within one vpermps up to step 4 and one vpermi2ps at
-// step 5. `path` has its bits in reverse order of weight; one vpermb of 64 bytes turns it into the group of four codes. The last two steps look
-// their keys up in byte planes (simd_avx512.h), 64 values at a time. About two instructions per value; the dynamic map is not special.
-// Clamping to [−1, 1] is folded into the bounds, as in quantize_4bit.
-//
-// Registers: keys 7, group 1, planes 12, values 4, paths 4.
+// Floats to 8-bit codes, exact for every sorted map (encode_8bit_avx512.h). Two passes over a block, the second one in L1.
+#include "encode_8bit_avx512.h"
 #include "full_blocks.h"
-#include "simd_avx512.h"
 
 namespace hb::avx512 {
 namespace {
 
-/// Bounds with the clamp folded in, and one that is never below a value. False when the map cannot be searched.
-bool fold_bounds(const Map8 &map, float (&bounds)[256]) {
-  const float infinity = float_of_bits(infinity_bits);
-  for (int i = 0; i < 255; i++) {
-    const float bound = map.bounds[i];
-    if (bound != bound) return false;
-    bounds[i] = bound >= 1 ? infinity : bound < -1 ? -infinity : bound;
-  }
-  bounds[255] = infinity;
-  return true;
-}
+struct Blocks8 {
+  Floats x;
+  uint64_t size;
+  const Map8 &map;
+  uint64_t block_size;
+  hb_profile profile;
+  bool look;
+  uint8_t *codes;
+  float *absmax;
 
-/// Bit `steps − 1 − i` of the result is bit i of the path.
-inline int reversed(int path, int steps) {
-  int value = 0;
-  for (int i = 0; i < steps; i++) value |= ((path >> i) & 1) << (steps - 1 - i);
-  return value;
-}
-
-struct Tables {
-  /// Keys of steps 0…4 by path, 16 lanes each; of step 5, 32.
-  float key[5][16], last_key[32];
-  uint8_t group[64];
-  /// Bounds 4g + 1 by group g, bounds 2h by half group h.
-  float of_group[64], of_half[128];
-
-  explicit Tables(const float (&bounds)[256]) {
-    for (int step = 0; step < 5; step++)
-      for (int lane = 0; lane < 16; lane++) key[step][lane] = key_at(bounds, step, lane % (1 << step));
-    for (int path = 0; path < 32; path++) last_key[path] = key_at(bounds, 5, path);
-    for (int path = 0; path < 64; path++) group[path] = uint8_t(reversed(path, 6));
-    for (int g = 0; g < 64; g++) of_group[g] = bounds[4 * g + 1];
-    for (int h = 0; h < 128; h++) of_half[h] = bounds[2 * h];
-  }
-
-  /// The middle bound of the interval that `path` has led to.
-  static float key_at(const float (&bounds)[256], int step, int path) {
-    const int width = 256 >> step;
-    return bounds[reversed(path, step) * width + width / 2 - 1];
+  int64_t scalar(uint64_t begin, uint64_t end) const {
+    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, begin, end, codes, absmax);
   }
 };
 
-struct Search {
-  __m512 key0, key1, key2, key3, key4, low5, high5;
-  __m512i group;
-  Planes<64> of_group;
-  Planes<128> of_half;
-  LowBytes low_bytes;
-
-  explicit Search(const Tables &t)
-      : key0(_mm512_loadu_ps(t.key[0])), key1(_mm512_loadu_ps(t.key[1])), key2(_mm512_loadu_ps(t.key[2])), key3(_mm512_loadu_ps(t.key[3])),
-        key4(_mm512_loadu_ps(t.key[4])), low5(_mm512_loadu_ps(t.last_key)), high5(_mm512_loadu_ps(t.last_key + 16)),
-        group(_mm512_loadu_si512(t.group)), of_group(t.of_group), of_half(t.of_half) {}
-
-  static inline __m512i turn(__m512i path, __m512 s, __m512 key, int bit) {
-    return _mm512_mask_add_epi32(path, _mm512_cmp_ps_mask(s, key, _CMP_GT_OQ), path, _mm512_set1_epi32(bit));
-  }
-
-  inline __m512i path_of(__m512 s) const {
-    __m512i path = _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask(s, key0, _CMP_GT_OQ), 1);
-    path = turn(path, s, _mm512_permutexvar_ps(path, key1), 2);
-    path = turn(path, s, _mm512_permutexvar_ps(path, key2), 4);
-    path = turn(path, s, _mm512_permutexvar_ps(path, key3), 8);
-    path = turn(path, s, _mm512_permutexvar_ps(path, key4), 16);
-    return turn(path, s, _mm512_permutex2var_ps(low5, path, high5), 32);
-  }
-
-  /// 2·index + 1 where the value is above its key, else 2·index.
-  template <int entries>
-  static inline __m512i refine(const Planes<entries> &keys, __m512i index, __m512 s0, __m512 s1, __m512 s2, __m512 s3) {
-    __m512 k0, k1, k2, k3;
-    keys.look_up(index, k0, k1, k2, k3);
-    const __mmask64 above = join_masks(_mm512_cmp_ps_mask(s0, k0, _CMP_GT_OQ), _mm512_cmp_ps_mask(s1, k1, _CMP_GT_OQ),
-                                       _mm512_cmp_ps_mask(s2, k2, _CMP_GT_OQ), _mm512_cmp_ps_mask(s3, k3, _CMP_GT_OQ));
-    const __m512i doubled = _mm512_add_epi8(index, index);
-    return _mm512_mask_add_epi8(doubled, above, doubled, _mm512_set1_epi8(1));
-  }
-
-  /// The codes of 64 values.
-  inline __m512i codes_of(__m512 s0, __m512 s1, __m512 s2, __m512 s3) const {
-    const __m512i path = low_bytes.of(path_of(s0), path_of(s1), path_of(s2), path_of(s3));
-    const __m512i half = refine(of_group, _mm512_permutexvar_epi8(path, group), s0, s1, s2, s3);
-    return refine(of_half, half, s0, s1, s2, s3);
-  }
-};
-
+/// The largest magnitude of any number of values.
 template <hb_dtype dtype>
-int64_t quantize(Floats x, uint64_t size, const Map8 &map, const Search &search, uint64_t block_size, bool look, uint64_t begin, uint64_t end,
-                 uint8_t *codes, float *absmax) {
+inline uint32_t largest_magnitude(const void *x, uint64_t first, uint64_t count) {
+  const uint64_t whole = count / 32 * 32;
+  __m512i largest = largest_of<dtype>(x, first, whole);
+  for (uint64_t i = whole; i < count; i += 16)
+    largest = _mm512_max_epu32(largest, magnitude_bits(load_lanes<dtype>(x, first + i, first_lanes(count - i))));
+  return _mm512_reduce_max_epu32(largest);
+}
+
+/// The last count < 64 values of a block.
+template <hb_dtype dtype, typename Encoder>
+[[gnu::noinline]] void encode_tail(const Encoder &encoder, const void *x, uint64_t first, uint64_t count, __m512 scale, uint8_t *codes) {
+  const auto scaled = [&](uint64_t at) {
+    return _mm512_mul_ps(load_lanes<dtype>(x, first + at, at < count ? first_lanes(count - at) : __mmask16(0)), scale);
+  };
+  uint8_t all[64];
+  _mm512_storeu_si512(all, encoder.codes_of(scaled(0), scaled(16), scaled(32), scaled(48)));
+  memcpy(codes + first, all, count);
+}
+
+/// Values that are not finite have rules of their own; so has an absmax that profile cuda does not raise before it is inverted.
+inline bool is_plain(uint32_t absmax_bits, hb_profile profile) {
+  return absmax_bits < infinity_bits && (profile != HB_CUDA || float_of_bits(absmax_bits) > 1e-38f);
+}
+
+template <hb_dtype dtype, typename Encoder>
+int64_t quantize(const Blocks8 &blocks, const Encoder &encoder, uint64_t begin, uint64_t end) {
+  const void *const x = blocks.x.data;
+  const uint64_t whole = blocks.block_size / 64 * 64;
   int64_t fault = -1;
   for (uint64_t block = begin; block < end; block++) {
-    const uint64_t first = block * block_size, stop = first + block_size;
-    const uint32_t bits = _mm512_reduce_max_epu32(largest_of<dtype>(x.data, first, block_size));
-    if (bits >= infinity_bits) {
-      const int64_t found = scalar_kernels.quantize_blockwise(x, size, map, block_size, HB_REFERENCE, look, block, block + 1, codes, absmax);
+    const uint64_t first = block * blocks.block_size;
+    const uint32_t bits = largest_magnitude<dtype>(x, first, blocks.block_size);
+    if (!is_plain(bits, blocks.profile)) {
+      const int64_t found = blocks.scalar(block, block + 1);
       if (fault < 0) fault = found;
       continue;
     }
-    absmax[block] = float_of_bits(bits);
-    const __m512 scale = _mm512_set1_ps(block_reciprocal(absmax[block]));
-    for (uint64_t i = first; i < stop; i += 64) {
-      const __m512 s0 = _mm512_mul_ps(load16<dtype>(x.data, i), scale), s1 = _mm512_mul_ps(load16<dtype>(x.data, i + 16), scale);
-      const __m512 s2 = _mm512_mul_ps(load16<dtype>(x.data, i + 32), scale), s3 = _mm512_mul_ps(load16<dtype>(x.data, i + 48), scale);
-      _mm512_storeu_si512(codes + i, search.codes_of(s0, s1, s2, s3));
+    blocks.absmax[block] = float_of_bits(bits);
+    const __m512 scale = _mm512_set1_ps(block_reciprocal(blocks.absmax[block]));
+    for (uint64_t i = first; i < first + whole; i += 64) {
+      const __m512 s0 = _mm512_mul_ps(load16<dtype>(x, i), scale), s1 = _mm512_mul_ps(load16<dtype>(x, i + 16), scale);
+      const __m512 s2 = _mm512_mul_ps(load16<dtype>(x, i + 32), scale), s3 = _mm512_mul_ps(load16<dtype>(x, i + 48), scale);
+      _mm512_storeu_si512(blocks.codes + i, encoder.codes_of(s0, s1, s2, s3));
     }
+    if (whole < blocks.block_size) encode_tail<dtype>(encoder, x, first + whole, blocks.block_size - whole, scale, blocks.codes);
   }
   return fault;
 }
@@ -126,20 +75,18 @@ int64_t quantize(Floats x, uint64_t size, const Map8 &map, const Search &search,
 
 int64_t quantize_blockwise(Floats x, uint64_t size, const Map8 &map, uint64_t block_size, hb_profile profile, bool look, uint64_t begin, uint64_t end,
                            uint8_t *codes, float *absmax) {
-  float bounds[256];
-  const bool suits = profile == HB_REFERENCE && block_size % 64 == 0 && fold_bounds(map, bounds);
-  const uint64_t full = suits ? size / block_size : 0;
+  const Blocks8 blocks{x, size, map, block_size, profile, look, codes, absmax};
+  const auto scalar = [&](uint64_t first, uint64_t last) { return blocks.scalar(first, last); };
   const auto fast = [&](uint64_t first, uint64_t last) {
-    const Tables tables(bounds);
-    const Search search(tables);
-    if (x.dtype == HB_FLOAT32) return quantize<HB_FLOAT32>(x, size, map, search, block_size, look, first, last, codes, absmax);
-    if (x.dtype == HB_FLOAT16) return quantize<HB_FLOAT16>(x, size, map, search, block_size, look, first, last, codes, absmax);
-    return quantize<HB_BFLOAT16>(x, size, map, search, block_size, look, first, last, codes, absmax);
+    int64_t fault = -1;
+    const bool known = with_encoder_8bit(map, profile, [&](const auto &encoder) {
+      if (x.dtype == HB_FLOAT32) fault = quantize<HB_FLOAT32>(blocks, encoder, first, last);
+      else if (x.dtype == HB_FLOAT16) fault = quantize<HB_FLOAT16>(blocks, encoder, first, last);
+      else fault = quantize<HB_BFLOAT16>(blocks, encoder, first, last);
+    });
+    return known ? fault : scalar(first, last);
   };
-  const auto scalar = [&](uint64_t first, uint64_t last) {
-    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, first, last, codes, absmax);
-  };
-  return full_blocks_fast(full, begin, end, fast, scalar);
+  return full_blocks_fast(size / block_size, begin, end, fast, scalar);
 }
 
 }  // namespace hb::avx512

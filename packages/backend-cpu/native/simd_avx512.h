@@ -126,7 +126,10 @@ struct Planes {
   __m512i part[4][parts];
   __m512i by_lane;
 
-  explicit Planes(const float *table) {
+  /// Of floats, or of words as long.
+  template <typename Entry>
+  explicit Planes(const Entry *table) {
+    static_assert(sizeof(Entry) == 4, "four planes");
     uint8_t bytes[4][entries];
     for (int i = 0; i < entries; i++) {
       uint32_t bits;

@@ -1,6 +1,7 @@
 // Every entry of the AVX2 and AVX-512 tables against the scalar one, to the bit; matrix products against float64 within the bound of kernels.h.
 // Data: random blocks, and values within 3 ulp of every decision bound for many absmax; zero, subnormal and huge blocks; NaN and Infinity; tails, odd sizes,
 // every dtype. Buffers are exact in size, so that ASan sees a step beyond. Prints a line per entry; exits 1 on the first difference of each.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -56,25 +57,25 @@ std::vector<Table4> tables4() {
   return all;
 }
 
-std::vector<Map8> maps8() {
-  std::vector<Map8> all;
-  float code[256];
-  // The dynamic map: seven decades of 2^d midpoints, both signs, 0 and 1.
-  int count = 0;
-  for (int i = 0; i < 7; i++)
-    for (int j = 0; j < 1 << i; j++) {
-      const double low = 0.1 + 0.9 * j / (1 << i), high = 0.1 + 0.9 * (j + 1) / (1 << i), scale = std::pow(10, i - 6);
-      code[count++] = float(scale * (low + high) / 2);
-      code[count++] = float(-scale * (low + high) / 2);
+/// The dynamic map: seven decades of 2^d midpoints of both signs, or of 2^(d+1) without a sign; 0 and 1.
+Map8 dynamic_map(bool is_signed) {
+  std::vector<float> code = {0, 1};
+  for (int decade = 0; decade < 7; decade++) {
+    const int count = 1 << (is_signed ? decade : decade + 1);
+    for (int i = 0; i < count; i++) {
+      const float value = float(std::pow(10, decade - 6) * (0.1 + 0.9 * (i + 0.5) / count));
+      code.push_back(value);
+      if (is_signed) code.push_back(-value);
     }
-  code[count++] = 0;
-  code[count++] = 1;
-  const auto sort = [&] {
-    for (int i = 1; i < 256; i++)
-      for (int at = i; at > 0 && code[at - 1] > code[at]; at--) std::swap(code[at - 1], code[at]);
-  };
-  sort();
-  all.push_back(make_map8(code));
+  }
+  std::sort(code.begin(), code.end());
+  return make_map8(code.data());
+}
+
+std::vector<Map8> maps8() {
+  std::vector<Map8> all = {dynamic_map(true), dynamic_map(false)};
+  float code[256];
+  const auto sort = [&] { std::sort(code, code + 256); };
   for (int i = 0; i < 256; i++) code[i] = float(i) / 255;
   all.push_back(make_map8(code));
   for (int i = 0; i < 256; i++) code[i] = normal();
@@ -244,18 +245,54 @@ void test_dequantize_4bit(const Kernels &simd) {
         }
 }
 
+/// Every value within 3 ulp of every bound of a map and of its negative, and of every power of two, in blocks of absmax 1, so that the values are scaled
+/// by 1 and each of them is decided.
+std::vector<float> around_bounds(const Map8 &map, uint64_t block_size) {
+  std::vector<float> centers(map.bounds, map.bounds + 255), values;
+  for (int exponent = -35; exponent <= 0; exponent++) centers.push_back(std::ldexp(1.0f, exponent));
+  centers.push_back(0);
+  for (const float center : centers)
+    for (int ulps = -3; ulps <= 3; ulps++) {
+      const uint32_t magnitude = bits_of(std::fabs(center));
+      const float value = of_bits(ulps < 0 && magnitude < uint32_t(-ulps) ? 0 : magnitude + uint32_t(ulps));
+      for (const float signed_value : {value, -value}) {
+        if (!(value <= 1)) continue;
+        if (values.size() % block_size == 0) values.push_back(1);
+        if (values.size() % block_size != 0) values.push_back(signed_value);
+      }
+    }
+  return values;
+}
+
+void test_quantize_bounds(const Kernels &simd) {
+  if (!simd.quantize_blockwise) return;
+  Report report{simd.isa, "quantize_blockwise, bounds"};
+  for (const Map8 &map : maps8())
+    for (const uint64_t block_size : {256u, 64u, 1000u, 33u})
+      for (const hb_profile profile : {HB_REFERENCE, HB_CUDA}) {
+        const Buffer x(around_bounds(map, block_size), HB_FLOAT32);
+        const uint64_t size = x.bytes.size() / 4, blocks = (size + block_size - 1) / block_size;
+        std::vector<uint8_t> codes(size, 0xaa), want(codes);
+        std::vector<float> absmax(blocks, -7), want_absmax(absmax);
+        simd.quantize_blockwise(x.in(), size, map, block_size, profile, true, 0, blocks, codes.data(), absmax.data());
+        scalar_kernels.quantize_blockwise(x.in(), size, map, block_size, profile, true, 0, blocks, want.data(), want_absmax.data());
+        report.same(codes, want, profile == HB_CUDA ? "cuda" : "reference");
+        report.same(absmax, want_absmax, "absmax");
+        report.blocks += blocks;
+      }
+}
+
 void test_quantize_blockwise(const Kernels &simd) {
   if (!simd.quantize_blockwise) return;
   Report report{simd.isa, "quantize_blockwise"};
   for (const Map8 &map : maps8())
     for (const hb_dtype dtype : dtypes)
-      for (const uint64_t block_size : {64u, 128u, 256u, 512u, 4096u, 100u})
+      for (const uint64_t block_size : {64u, 128u, 256u, 512u, 4096u, 100u, 1u, 31u, 65u})
         for (int round = 0; round < 5; round++) {
           const uint64_t size = (block_size < 512 ? 80 : 10) * block_size + (round == 0 ? 0 : below(block_size));
           const uint64_t blocks = (size + block_size - 1) / block_size;
           const Buffer x(blocks_of(map.bounds, 255, size, block_size, round == 3), dtype);
           for (const hb_profile profile : {HB_REFERENCE, HB_CUDA}) {
-            if (profile == HB_CUDA && round > 0) continue;
             std::vector<uint8_t> codes(size, 0xaa), want(codes);
             std::vector<float> absmax(blocks, -7), want_absmax(absmax);
             const uint64_t begin = round == 4 ? 1 : 0, end = round == 4 ? blocks - 1 : blocks;
@@ -425,6 +462,7 @@ void test_table(const Kernels &simd) {
   test_quantize_4bit(simd);
   test_dequantize_blockwise(simd);
   test_quantize_blockwise(simd);
+  test_quantize_bounds(simd);
   test_int8_rows(simd);
   test_int8_matmul(simd);
   test_gemm(simd);
