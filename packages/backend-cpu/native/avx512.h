@@ -13,5 +13,6 @@ KernelOf<decltype(Kernels::gemm)> gemm;
 KernelOf<decltype(Kernels::int8_row_stats)> int8_row_stats;
 KernelOf<decltype(Kernels::int8_row_quant)> int8_row_quant;
 KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
+KernelOf<decltype(Kernels::int8_matmul_packed)> int8_matmul_packed;
 
 }  // namespace hb::avx512

@@ -16,6 +16,7 @@ const Kernels avx512_kernels = {
     avx512::int8_row_quant,
     nullptr,  // int8_row_dequant
     avx512::int8_matmul,
+    avx512::int8_matmul_packed,
     nullptr,  // int8_mm_dequant
     nullptr,  // optimizer_32bit
     nullptr,  // optimizer_8bit

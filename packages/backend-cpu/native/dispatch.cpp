@@ -78,6 +78,7 @@ class Selection {
     fill(tables, &Kernels::int8_row_quant, {"int8_vectorwise_quant"});
     fill(tables, &Kernels::int8_row_dequant, {"int8_vectorwise_dequant"});
     fill(tables, &Kernels::int8_matmul, {"int8_linear_matmul", "int8_mixed_scaled_mm"});
+    fill(tables, &Kernels::int8_matmul_packed, {});
     fill(tables, &Kernels::int8_mm_dequant, {"int8_mm_dequant"});
     fill(tables, &Kernels::optimizer_32bit, {"optimizer_update_32bit"});
     fill(tables, &Kernels::optimizer_8bit, {"optimizer_update_8bit_blockwise"});

@@ -1,6 +1,7 @@
 // LLM.int8() (arXiv 2208.07339): row-wise quantization with outlier columns, integer product, scaled result.
 #include "float_array.h"
 #include "halfbyte_formats.h"
+#include "packed_int8.h"
 #include "scalar.h"
 
 namespace hb::scalar {
@@ -72,6 +73,23 @@ void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint6
       uint32_t sum = 0;
       for (uint64_t i = 0; i < k; i++) sum += static_cast<uint32_t>(left[i] * right[i]);
       out[row * n + column] = static_cast<int32_t>(sum);
+    }
+  }
+}
+
+void int8_matmul_packed(const int8_t *a, const uint8_t *packed, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out,
+                        uint64_t stride) {
+  const PackedInt8 shape{n, k};
+  for (uint64_t row = 0; row < m; row++) {
+    for (uint64_t column = begin; column < end; column++) {
+      const uint64_t panel = column / PackedInt8::panel_rows, width = shape.width(panel);
+      const uint8_t *const right = packed + shape.offset(panel) + column % PackedInt8::panel_rows * PackedInt8::group;
+      uint32_t sum = 0;
+      for (uint64_t i = 0; i < k; i++) {
+        const int value = right[i / PackedInt8::group * width * PackedInt8::group + i % PackedInt8::group] - 128;
+        sum += static_cast<uint32_t>(a[row * k + i] * value);
+      }
+      out[row * stride + column - begin] = static_cast<int32_t>(sum);
     }
   }
 }

@@ -16,6 +16,7 @@ const Kernels scalar_kernels = {
     scalar::int8_row_quant,
     scalar::int8_row_dequant,
     scalar::int8_matmul,
+    scalar::int8_matmul_packed,
     scalar::int8_mm_dequant,
     scalar::optimizer_32bit,
     scalar::optimizer_8bit,

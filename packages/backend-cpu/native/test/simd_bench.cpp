@@ -14,6 +14,7 @@
 
 #include "halfbyte_formats.h"
 #include "../kernels.h"
+#include "../packed_int8.h"
 #include "../tables.h"
 
 using namespace hb;
@@ -81,6 +82,31 @@ __attribute__((target("avx2"))) void stream_all(void *data, uint64_t bytes) {
   _mm_sfence();
 }
 
+/// 24 independent accumulators, as many as the kernels have: instructions per second of vpdpbusd and of vfmadd.
+#define HB_EACH24(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define HB_DOT(i) s##i = _mm512_dpbusd_epi32(s##i, a, b);
+#define HB_ZERO(i) __m512i s##i = _mm512_setzero_si512();
+#define HB_SEEN(i) asm volatile("" : "+v"(s##i));
+#define HB_FMA(i) f##i = _mm512_fmadd_ps(a, b, f##i);
+#define HB_FZERO(i) __m512 f##i = _mm512_setzero_ps();
+#define HB_FSEEN(i) asm volatile("" : "+v"(f##i));
+__attribute__((target("avx512f,avx512vnni"))) void int8_peak(int repetitions) {
+  __m512i a = _mm512_setzero_si512(), b = a;
+  HB_EACH24(HB_ZERO)
+  for (int r = 0; r < repetitions; r++) {
+    HB_EACH24(HB_DOT)
+    HB_EACH24(HB_SEEN)
+  }
+}
+__attribute__((target("avx512f"))) void fma_peak(int repetitions) {
+  __m512 a = _mm512_setzero_ps(), b = a;
+  HB_EACH24(HB_FZERO)
+  for (int r = 0; r < repetitions; r++) {
+    HB_EACH24(HB_FMA)
+    HB_EACH24(HB_FSEEN)
+  }
+}
+
 const float (&nf4)[16] = HB_NF4_CODE;
 const float fp4[16] = {0.0f, 0.0052083333f, 0.6666667f, 1.0f, 0.33333334f, 0.5f, 0.16666667f, 0.25f,
                        -0.0f, -0.0052083333f, -0.6666667f, -1.0f, -0.33333334f, -0.5f, -0.16666667f, -0.25f};
@@ -110,6 +136,11 @@ int main(int argc, char **argv) {
   const Format4 nf = make_format4(nf4, HB_NF4), fp = make_format4(fp4, HB_FP4);
 
   line("floor: read 64 MiB", median(9, [&](int) { sink = read_all(values, elements * 4); }), double(elements * 4));
+  if (&k == &avx512_kernels) {
+    constexpr int turns = 200000;
+    line("peak: vpdpbusd", median(9, [&](int) { int8_peak(turns); }), 0, 128.0 * 24 * turns);
+    line("peak: vfmadd", median(9, [&](int) { fma_peak(turns); }), 0, 32.0 * 24 * turns);
+  }
   line("floor: stream 64 MiB", median(9, [&](int) { stream_all(wide, elements * 4); }), double(elements * 4));
   const auto quantize4 = [&](const Format4 &format, Floats x, const char *name, double traffic) {
     if (k.quantize_4bit) line(name, median(9, [&](int) { k.quantize_4bit(x, elements, format, 64, HB_REFERENCE, true, 0, blocks, codes, absmax); }), traffic);
@@ -178,6 +209,18 @@ int main(int argc, char **argv) {
       char name[48];
       std::snprintf(name, sizeof name, "int8_matmul m=%llu", static_cast<unsigned long long>(m));
       line(name, median(m < 128 ? 11 : 3, [&](int) { k.int8_matmul(a, b, side, side, 0, m, reinterpret_cast<int32_t *>(out)); }), double(elements), 2.0 * double(elements * m));
+    }
+  }
+  if (k.int8_matmul_packed) {
+    const int8_t *const b = reinterpret_cast<int8_t *>(codes8);
+    const int8_t *const a = reinterpret_cast<int8_t *>(codes);
+    const PackedInt8 shape{side, side};
+    uint8_t *const packed = pages<uint8_t>(shape.bytes());
+    line("pack_int8", median(3, [&](int) { pack_int8(b, shape, 0, shape.panels(), packed); }), 2.0 * elements);
+    for (const uint64_t m : {1, 4, 8, 16, 128, 512}) {
+      char name[48];
+      std::snprintf(name, sizeof name, "int8_matmul_packed m=%llu", static_cast<unsigned long long>(m));
+      line(name, median(m < 128 ? 21 : 7, [&](int) { k.int8_matmul_packed(a, packed, m, side, side, 0, side, reinterpret_cast<int32_t *>(out), side); }), double(elements), 2.0 * double(elements * m));
     }
   }
   if (k.int8_row_stats) {

@@ -11,6 +11,7 @@
 
 #include "halfbyte_formats.h"
 #include "../kernels.h"
+#include "../packed_int8.h"
 #include "../tables.h"
 
 using namespace hb;
@@ -456,6 +457,28 @@ void test_int8_matmul(const Kernels &simd) {
   }
 }
 
+void test_int8_matmul_packed(const Kernels &simd) {
+  if (!simd.int8_matmul_packed) return;
+  Report report{simd.isa, "int8_matmul_packed"};
+  for (int round = 0; round < 300; round++) {
+    const uint64_t m = round % 50 == 0 ? 1030 : 1 + below(20), n = 1 + below(200), begin = below((n + 63) / 64) * 64;
+    const uint64_t k = round == 0 ? 0 : round % 25 == 1 ? 8000 + below(9000) : 1 + below(400);
+    const uint64_t end = begin + 64 < n && round % 2 ? begin + 64 : n, stride = end - begin + below(3);
+    std::vector<int8_t> a(m * k), b(n * k);
+    for (auto &v : a) v = round % 3 ? int8_t(engine()) : int8_t(-128);
+    for (auto &v : b) v = round % 3 != 1 ? int8_t(engine()) : int8_t(round % 2 ? -128 : 127);
+    const PackedInt8 shape{n, k};
+    std::vector<uint8_t> packed(shape.bytes(), 1);
+    pack_int8(b.data(), shape, 0, shape.panels(), packed.data());
+    std::vector<int32_t> out(m * stride, 77), want(out), all(m * n);
+    simd.int8_matmul_packed(a.data(), packed.data(), m, n, k, begin, end, out.data(), stride);
+    scalar_kernels.int8_matmul(a.data(), b.data(), n, k, 0, m, all.data());
+    for (uint64_t i = 0; i < m; i++) std::copy(&all[i * n + begin], &all[i * n] + end, &want[i * stride]);
+    report.same(out, want, "product");
+    report.blocks += m;
+  }
+}
+
 void test_table(const Kernels &simd) {
   test_dequantize_4bit(simd);
   test_gemm_4bit(simd);
@@ -465,12 +488,14 @@ void test_table(const Kernels &simd) {
   test_quantize_bounds(simd);
   test_int8_rows(simd);
   test_int8_matmul(simd);
+  test_int8_matmul_packed(simd);
   test_gemm(simd);
 }
 
 }  // namespace
 
 int main() {
+  test_int8_matmul_packed(scalar_kernels);
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) test_table(avx2_kernels);
   if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")) test_table(avx512_kernels);
   std::printf("%llu blocks and rows, %d entries differ\n", static_cast<unsigned long long>(checks), failures);
