@@ -7,6 +7,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
+
+#if defined(HB_HAVE_DOTPROD) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(HB_HAVE_DOTPROD) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 namespace hb {
 namespace {
@@ -19,6 +27,20 @@ bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_support
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi");
+}
+#endif
+
+#if defined(HB_HAVE_DOTPROD)
+bool has_dotprod() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__APPLE__)
+  int present = 0;
+  size_t size = sizeof present;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &present, &size, nullptr, 0) == 0 && present != 0;
+#else
+  return false;
+#endif
 }
 #endif
 
@@ -36,28 +58,42 @@ const Table kTables[] = {
 #if defined(HB_HAVE_AVX2)
     {&avx2_kernels, has_avx2},
 #endif
+#if defined(HB_HAVE_DOTPROD)
+    {&dotprod_kernels, has_dotprod},
+#endif
+#if defined(HB_HAVE_NEON)
+    {&neon_kernels, always},
+#endif
     {&scalar_kernels, always},
 };
 
-// 0 is scalar. Instruction sets of one architecture are comparable, others are not.
-int rank_of(const char *isa) {
-  static const char *const known[] = {"avx2", "avx512"};
-  for (int i = 0; i < 2; i++) {
-    if (std::strcmp(isa, known[i]) == 0) return i + 1;
-  }
-  return 0;
+struct Rank {
+  const char *isa;
+  // 0 is scalar.
+  int height;
+  // Instruction sets of one architecture are comparable, others are not.
+  char architecture;
+};
+
+const Rank kRanks[] = {{"scalar", 0, ' '}, {"avx2", 1, 'x'}, {"avx512", 2, 'x'}, {"neon", 1, 'a'}};
+
+const Rank *rank_of(const char *isa) {
+  const auto has_name = [=](const Rank &rank) { return std::strcmp(rank.isa, isa) == 0; };
+  const Rank *found = std::find_if(std::begin(kRanks), std::end(kRanks), has_name);
+  return found == std::end(kRanks) ? nullptr : found;
 }
 
-bool is_known(const char *isa) { return rank_of(isa) > 0 || std::strcmp(isa, "neon") == 0 || std::strcmp(isa, "scalar") == 0; }
+bool exceeds(const char *isa, const Rank &cap) {
+  const Rank &rank = *rank_of(isa);
+  return rank.height > (rank.architecture == cap.architecture ? cap.height : 0);
+}
 
-std::vector<const Table *> usable_tables() {
-  const char *cap = std::getenv("HALFBYTE_CPU_ISA");
-  const bool capped = cap && is_known(cap);
-  std::vector<const Table *> usable;
-  for (const Table &table : kTables) {
-    if (capped && rank_of(table.kernels->isa) > rank_of(cap)) continue;
-    if (table.runs_here()) usable.push_back(&table);
-  }
+std::vector<const Kernels *> usable_tables() {
+  std::vector<const Kernels *> usable = runnable_tables();
+  const char *name = std::getenv("HALFBYTE_CPU_ISA");
+  const Rank *cap = name ? rank_of(name) : nullptr;
+  if (!cap) return usable;
+  usable.erase(std::remove_if(usable.begin(), usable.end(), [=](const Kernels *table) { return exceeds(table->isa, *cap); }), usable.end());
   return usable;
 }
 
@@ -65,8 +101,8 @@ std::vector<const Table *> usable_tables() {
 class Selection {
  public:
   Selection() {
-    const std::vector<const Table *> tables = usable_tables();
-    chosen_.isa = tables.front()->kernels->isa;
+    const std::vector<const Kernels *> tables = usable_tables();
+    chosen_.isa = tables.front()->isa;
     fill(tables, &Kernels::quantize_4bit, {"quantize_4bit"});
     fill(tables, &Kernels::dequantize_4bit, {"dequantize_4bit"});
     fill(tables, &Kernels::quantize_blockwise, {"quantize_blockwise"});
@@ -90,9 +126,9 @@ class Selection {
  private:
   // `operations` are those whose main work the entry does.
   template <class Entry>
-  void fill(const std::vector<const Table *> &tables, Entry Kernels::*entry, std::initializer_list<const char *> operations) {
-    const auto has_entry = [=](const Table *table) { return table->kernels->*entry != nullptr; };
-    const Kernels &from = *(*std::find_if(tables.begin(), tables.end(), has_entry))->kernels;
+  void fill(const std::vector<const Kernels *> &tables, Entry Kernels::*entry, std::initializer_list<const char *> operations) {
+    const auto has_entry = [=](const Kernels *table) { return table->*entry != nullptr; };
+    const Kernels &from = **std::find_if(tables.begin(), tables.end(), has_entry);
     chosen_.*entry = from.*entry;
     for (const char *operation : operations) choices_.push_back({operation, from.isa});
   }
@@ -114,8 +150,18 @@ std::vector<Choice> choices() { return selection().choices(); }
 
 std::vector<std::string> compiled_isas() {
   std::vector<std::string> names;
-  for (const Table &table : kTables) names.insert(names.begin(), table.kernels->isa);
+  for (const Table &table : kTables) {
+    if (names.empty() || names.front() != table.kernels->isa) names.insert(names.begin(), table.kernels->isa);
+  }
   return names;
+}
+
+std::vector<const Kernels *> runnable_tables() {
+  std::vector<const Kernels *> runnable;
+  for (const Table &table : kTables) {
+    if (table.runs_here()) runnable.push_back(table.kernels);
+  }
+  return runnable;
 }
 
 }  // namespace hb

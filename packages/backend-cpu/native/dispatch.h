@@ -11,8 +11,11 @@ namespace hb {
 // The kernels to call: every entry is there, from the best table that has it.
 const Kernels &kernels();
 
-// The tables compiled in, lowest first.
+// The instruction sets compiled in, lowest first.
 std::vector<std::string> compiled_isas();
+
+// The tables this machine can run, best first, whatever HALFBYTE_CPU_ISA says.
+std::vector<const Kernels *> runnable_tables();
 
 struct Choice {
   const char *operation;

@@ -93,5 +93,7 @@ using KernelOf = std::remove_pointer_t<Entry>;
 extern const Kernels scalar_kernels;
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
+extern const Kernels neon_kernels;
+extern const Kernels dotprod_kernels;
 
 }  // namespace hb

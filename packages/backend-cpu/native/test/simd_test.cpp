@@ -1,4 +1,4 @@
-// Every entry of the AVX2 and AVX-512 tables against the scalar one, to the bit; matrix products against float64 within the bound of kernels.h.
+// Every entry of the SIMD tables that run on this machine against the scalar one, to the bit; matrix products against float64 within the bound of kernels.h.
 // Data: random blocks, and values within 3 ulp of every decision bound for many absmax; zero, subnormal and huge blocks; NaN and Infinity; tails, odd sizes,
 // every dtype. Buffers are exact in size, so that ASan sees a step beyond. Prints a line per entry; exits 1 on the first difference of each.
 #include <algorithm>
@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "halfbyte_formats.h"
+#include "../dispatch.h"
+#include "../float16.h"
 #include "../kernels.h"
 #include "../packed_int8.h"
 #include "../tables.h"
@@ -23,16 +25,6 @@ uint64_t below(uint64_t limit) { return engine() % limit; }
 float normal() {
   static std::normal_distribution<float> distribution;
   return distribution(engine);
-}
-float of_bits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-uint32_t bits_of(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  return bits;
 }
 
 const float (&nf4)[16] = HB_NF4_CODE;
@@ -89,17 +81,7 @@ std::vector<Map8> maps8() {
 
 // ── Typed buffers, exact in size ──
 
-uint16_t to_half(float value, hb_dtype dtype) {
-  if (dtype == HB_BFLOAT16) {
-    const uint32_t bits = bits_of(value);
-    if ((bits & 0x7fffffff) > 0x7f800000) return uint16_t(bits >> 16 | 0x40);
-    return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-  }
-  const _Float16 half = _Float16(value);
-  uint16_t bits;
-  std::memcpy(&bits, &half, 2);
-  return bits;
-}
+uint16_t to_half(float value, hb_dtype dtype) { return dtype == HB_BFLOAT16 ? narrow_to_bfloat16(value) : narrow_to_float16(value); }
 
 struct Buffer {
   std::vector<uint8_t> bytes;
@@ -117,12 +99,9 @@ struct Buffer {
   Floats in() const { return {bytes.data(), dtype}; }
   MutableFloats out() { return {bytes.data(), dtype}; }
   float at(uint64_t i) const {
-    if (dtype == HB_FLOAT32) return of_bits(*reinterpret_cast<const uint32_t *>(bytes.data() + 4 * i));
+    if (dtype == HB_FLOAT32) return from_bits(*reinterpret_cast<const uint32_t *>(bytes.data() + 4 * i));
     const uint16_t half = *reinterpret_cast<const uint16_t *>(bytes.data() + 2 * i);
-    if (dtype == HB_BFLOAT16) return of_bits(uint32_t(half) << 16);
-    _Float16 value;
-    std::memcpy(&value, &half, 2);
-    return float(value);
+    return dtype == HB_BFLOAT16 ? widen_bfloat16(half) : widen_float16(half);
   }
 };
 
@@ -164,8 +143,8 @@ std::vector<float> blocks_of(const float *bounds, int bound_count, uint64_t size
     const uint64_t kind = below(16);
     float scale = kind < 4 ? 1.0f : kind < 8 ? std::ldexp(1.0f, int(below(60)) - 30) : std::fabs(normal()) + 0.01f;
     if (kind == 12) scale = 0;
-    if (kind == 13) scale = of_bits(uint32_t(below(0x01000000)));  // around the smallest normal number
-    if (kind == 14) scale = of_bits(0x7f7fffff - uint32_t(below(1 << 22)));
+    if (kind == 13) scale = from_bits(uint32_t(below(0x01000000)));  // around the smallest normal number
+    if (kind == 14) scale = from_bits(0x7f7fffff - uint32_t(below(1 << 22)));
     for (uint64_t i = first; i < stop; i++) {
       if (kind == 15) {
         values[i] = normal() * 0.02f;
@@ -175,7 +154,7 @@ std::vector<float> blocks_of(const float *bounds, int bound_count, uint64_t size
       if (!(std::fabs(value) <= scale)) value = scale;
       uint32_t bits = bits_of(value);
       bits += uint32_t(int64_t(below(7)) - 3);
-      if ((bits & 0x7fffffff) < 0x7f800000 && bits_of(value) > 3) value = of_bits(bits);
+      if ((bits & 0x7fffffff) < 0x7f800000 && bits_of(value) > 3) value = from_bits(bits);
       values[i] = std::fabs(value) <= scale ? value : scale;
     }
     values[first + below(stop - first)] = below(2) ? scale : -scale;
@@ -230,7 +209,7 @@ void test_dequantize_4bit(const Kernels &simd) {
           std::vector<float> absmax(blocks);
           for (auto &a : absmax) {
             const uint64_t kind = below(20);
-            a = kind == 0 ? 0 : kind == 1 ? of_bits(uint32_t(below(1 << 24))) : kind == 2 ? 3e38f : kind == 3 ? 7e4f : kind == 4 ? 1e-5f * normal() : std::fabs(normal());
+            a = kind == 0 ? 0 : kind == 1 ? from_bits(uint32_t(below(1 << 24))) : kind == 2 ? 3e38f : kind == 3 ? 7e4f : kind == 4 ? 1e-5f * normal() : std::fabs(normal());
             if (round == 4 && kind == 5) a = NAN;
             if (round == 4 && kind == 6) a = INFINITY;
           }
@@ -320,7 +299,7 @@ void test_dequantize_blockwise(const Kernels &simd) {
           std::vector<uint8_t> codes(size);
           for (auto &c : codes) c = uint8_t(engine());
           std::vector<float> absmax((size + block_size - 1) / block_size);
-          for (auto &a : absmax) a = below(9) == 0 ? of_bits(uint32_t(below(1 << 24))) : std::fabs(normal());
+          for (auto &a : absmax) a = below(9) == 0 ? from_bits(uint32_t(below(1 << 24))) : std::fabs(normal());
           const float offset = round % 2 ? 0.25f : 0.0f;
           const uint64_t begin = round < 2 ? 0 : large ? 64 : below(500), end = large ? size : size - below(200);
           Buffer want(size, dtype);
@@ -418,7 +397,7 @@ void test_int8_rows(const Kernels &simd) {
       std::vector<float> values(rows * k);
       for (uint64_t r = 0; r < rows; r++) {
         const uint64_t kind = below(8);
-        const float scale = kind == 0 ? 0 : kind == 1 ? of_bits(uint32_t(below(1 << 24))) : kind == 2 ? 1e38f : 2;
+        const float scale = kind == 0 ? 0 : kind == 1 ? from_bits(uint32_t(below(1 << 24))) : kind == 2 ? 1e38f : 2;
         for (uint64_t i = 0; i < k; i++) values[r * k + i] = kind == 3 ? float(int(below(255)) - 127) / 2 : normal() * scale;
         if (kind == 3) values[r * k] = 127;
         if (round % 5 == 0 && below(3) == 0) values[r * k + below(k)] = below(2) ? NAN : -INFINITY;
@@ -437,6 +416,43 @@ void test_int8_rows(const Kernels &simd) {
       simd.int8_row_quant(x.in(), k, threshold, want_stats.data(), given, begin, rows, q.data());
       scalar_kernels.int8_row_quant(x.in(), k, threshold, want_stats.data(), given, begin, rows, want.data());
       report.same(q, want, "q");
+      report.blocks += rows;
+    }
+}
+
+void test_int8_row_dequant(const Kernels &simd) {
+  if (!simd.int8_row_dequant) return;
+  Report report{simd.isa, "int8_row_dequant"};
+  for (int round = 0; round < 100; round++) {
+    const uint64_t k = 1 + below(300), rows = 7, begin = below(rows);
+    std::vector<int8_t> q(rows * k);
+    for (auto &v : q) v = int8_t(engine());
+    std::vector<float> stats(rows), out(rows * k, -7), want(out);
+    for (auto &v : stats) v = below(5) == 0 ? from_bits(uint32_t(below(1 << 24))) : std::fabs(normal());
+    simd.int8_row_dequant(q.data(), stats.data(), k, begin, rows, out.data());
+    scalar_kernels.int8_row_dequant(q.data(), stats.data(), k, begin, rows, want.data());
+    report.same(out, want, "values");
+    report.blocks += rows;
+  }
+}
+
+void test_int8_mm_dequant(const Kernels &simd) {
+  if (!simd.int8_mm_dequant) return;
+  Report report{simd.isa, "int8_mm_dequant"};
+  for (int round = 0; round < 120; round++)
+    for (const hb_dtype dtype : dtypes) {
+      const uint64_t n = 1 + below(100), rows = 6, begin = below(rows);
+      std::vector<int32_t> sums(rows * n);
+      for (auto &v : sums) v = below(6) == 0 ? int32_t(engine()) : int32_t(below(1 << 20)) - (1 << 19);
+      std::vector<float> row_stats(rows), col_stats(n), bias(n);
+      for (auto *values : {&row_stats, &col_stats, &bias})
+        for (auto &v : *values) v = normal();
+      const float *const given = round % 2 ? bias.data() : nullptr;
+      const hb_profile profile = round % 3 ? HB_REFERENCE : HB_CUDA;
+      Buffer out(rows * n, dtype), want(rows * n, dtype);
+      simd.int8_mm_dequant(sums.data(), row_stats.data(), col_stats.data(), given, round % 5 == 0, n, profile, begin, rows, out.out());
+      scalar_kernels.int8_mm_dequant(sums.data(), row_stats.data(), col_stats.data(), given, round % 5 == 0, n, profile, begin, rows, want.out());
+      report.same(out.bytes, want.bytes, dtype_names[dtype]);
       report.blocks += rows;
     }
 }
@@ -487,8 +503,10 @@ void test_table(const Kernels &simd) {
   test_quantize_blockwise(simd);
   test_quantize_bounds(simd);
   test_int8_rows(simd);
+  test_int8_row_dequant(simd);
   test_int8_matmul(simd);
   test_int8_matmul_packed(simd);
+  test_int8_mm_dequant(simd);
   test_gemm(simd);
 }
 
@@ -496,8 +514,8 @@ void test_table(const Kernels &simd) {
 
 int main() {
   test_int8_matmul_packed(scalar_kernels);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) test_table(avx2_kernels);
-  if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")) test_table(avx512_kernels);
+  for (const Kernels *table : runnable_tables())
+    if (table != &scalar_kernels) test_table(*table);
   std::printf("%llu blocks and rows, %d entries differ\n", static_cast<unsigned long long>(checks), failures);
   return failures > 0;
 }
