@@ -234,7 +234,7 @@ std::vector<float> around_bounds(const Map8 &map, uint64_t block_size) {
   for (const float center : centers)
     for (int ulps = -3; ulps <= 3; ulps++) {
       const uint32_t magnitude = bits_of(std::fabs(center));
-      const float value = of_bits(ulps < 0 && magnitude < uint32_t(-ulps) ? 0 : magnitude + uint32_t(ulps));
+      const float value = from_bits(ulps < 0 && magnitude < uint32_t(-ulps) ? 0 : magnitude + uint32_t(ulps));
       for (const float signed_value : {value, -value}) {
         if (!(value <= 1)) continue;
         if (values.size() % block_size == 0) values.push_back(1);
