@@ -46,12 +46,12 @@ inline void multiply(const int8_t *a, uint64_t k, const int8_t *b0, const int8_t
 
 }  // namespace
 
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
   for (uint64_t column = 0; column < n; column += product_rows) {
     for (uint64_t first = 0; first < k || first == 0; first += product_k) {
       const uint64_t count = k - first < product_k ? k - first : product_k;
-      for (uint64_t row = begin; row < end; row += 2) {
-        const uint64_t rows = end - row < 2 ? 1 : 2;
+      for (uint64_t row = 0; row < m; row += 2) {
+        const uint64_t rows = m - row < 2 ? 1 : 2;
         for (uint64_t part = column; part < n && part < column + product_rows; part += 4) {
           // A last group of fewer rows of b repeats its last one.
           const uint64_t last = n - part < 4 ? n - part - 1 : 3;
@@ -62,7 +62,7 @@ void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint6
           else multiply<1>(a + row * k + first, k, b0, b1, b2, b3, count, total);
           for (uint64_t i = 0; i < rows; i++)
             for (uint64_t j = 0; j <= last; j++) {
-              int32_t *const to = out + (row + i) * n + part + j;
+              int32_t *const to = out + (row + i) * stride + part + j;
               *to = first == 0 ? total[4 * i + j] : int32_t(uint32_t(*to) + uint32_t(total[4 * i + j]));
             }
         }

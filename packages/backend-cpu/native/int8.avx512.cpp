@@ -1,17 +1,15 @@
 // LLM.int8(): row statistics, row quantization and the integer product, all exact.
 //
-// Product: vpdpbusd multiplies unsigned by signed bytes. b + 128 is the unsigned side (one xor per load, shared by the rows of a), and 128·Σa comes
-// off at the end; both sums wrap like the int32 they are, so the difference is exact. Vectors run along k as the rows lie.
-// Registers: sum[4][4] 16, b 4, a 1, sign bits 1.
-#include "simd_avx512.h"
+// The product for a few rows of a: vectors run along k as the rows of b lie, of which 128 more is the unsigned side (one xor per load, shared by the rows
+// of a). For many: pieces of b are repacked for int8_product_avx512.h. Registers: sum[4][4] 16, b 4, a 1, sign bits 1.
+#include "int8_product_avx512.h"
+#include "transpose_avx512.h"
 
 namespace hb::avx512 {
 namespace {
 
 constexpr uint64_t product_k = 2048;
 constexpr uint64_t product_rows = 16;
-
-inline __mmask64 first_bytes(uint64_t count) { return count >= 64 ? ~__mmask64(0) : (__mmask64(1) << count) - 1; }
 
 inline __m512i sum_pairs(__m512i a, __m512i b) { return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b)); }
 
@@ -28,9 +26,9 @@ inline __m512i sum_lanes(const __m512i (&s)[4][4]) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(upper, lower, 0x88), _mm512_shuffle_i32x4(upper, lower, 0xdd));
 }
 
-/// Adds `rows` rows of a times 4 rows of b + 128 to total[4·i + j].
+/// total[4·i + j] = `rows` rows of a times 4 rows of b + 128.
 template <int rows>
-inline void multiply(const int8_t *a, const int8_t *b0, const int8_t *b1, const int8_t *b2, const int8_t *b3, uint64_t k, uint64_t count,
+inline void dot(const int8_t *a, const int8_t *b0, const int8_t *b1, const int8_t *b2, const int8_t *b3, uint64_t k, uint64_t count,
                      int32_t (&total)[16]) {
   const __m512i sign = _mm512_set1_epi8(int8_t(0x80));
   __m512i sum[4][4];
@@ -55,15 +53,6 @@ inline void multiply(const int8_t *a, const int8_t *b0, const int8_t *b1, const 
   for (uint64_t at = 0; at < whole; at += 64) step(at, ~__mmask64(0));
   if (whole < count) step(whole, first_bytes(count - whole));
   _mm512_storeu_si512(total, sum_lanes(sum));
-}
-
-/// Σa over `count` bytes.
-inline int32_t sum_bytes(const int8_t *a, uint64_t count) {
-  const __m512i ones = _mm512_set1_epi8(1);
-  __m512i sum = _mm512_setzero_si512();
-  for (uint64_t at = 0; at < count; at += 64)
-    sum = _mm512_dpbusd_epi32(sum, ones, _mm512_maskz_loadu_epi8(first_bytes(count - at), a + at));
-  return _mm512_reduce_add_epi32(sum);
 }
 
 template <hb_dtype dtype>
@@ -136,16 +125,18 @@ void int8_row_quant(Floats x, uint64_t k, float threshold, const float *stats, c
   else row_quant<HB_BFLOAT16>(x.data, k, threshold, stats, mask, begin, end, q);
 }
 
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
-  // Sixteen rows of b, 2 KiB of each, stay in L1 while the rows of a pass by.
+namespace {
+
+/// A few rows of a: 16 rows of b, 2 KiB of each, stay in L1 while they pass by.
+void multiply_in_place(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
   for (uint64_t column = 0; column < n; column += product_rows) {
     for (uint64_t first = 0; first < k || first == 0; first += product_k) {
       const uint64_t count = k - first < product_k ? k - first : product_k;
-      for (uint64_t row = begin; row < end; row += 4) {
-        const uint64_t rows = end - row < 4 ? end - row : 4;
+      for (uint64_t row = 0; row < m; row += 4) {
+        const uint64_t rows = m - row < 4 ? m - row : 4;
         const int8_t *const as = a + row * k + first;
-        int32_t correction[4] = {};
-        for (uint64_t i = 0; i < rows; i++) correction[i] = int32_t(uint32_t(sum_bytes(as + i * k, count)) << 7);
+        int32_t start[4] = {};
+        for (uint64_t i = 0; i < rows; i++) start[i] = start_of(as + i * k, count);
         for (uint64_t part = column; part < n && part < column + product_rows; part += 4) {
           // A last group of fewer rows of b repeats its last one.
           const uint64_t last = n - part < 4 ? n - part - 1 : 3;
@@ -153,21 +144,70 @@ void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint6
                              *const b3 = b0 + last * k;
           alignas(64) int32_t total[16];
           switch (rows) {
-            case 4: multiply<4>(as, b0, b1, b2, b3, k, count, total); break;
-            case 3: multiply<3>(as, b0, b1, b2, b3, k, count, total); break;
-            case 2: multiply<2>(as, b0, b1, b2, b3, k, count, total); break;
-            default: multiply<1>(as, b0, b1, b2, b3, k, count, total);
+            case 4: dot<4>(as, b0, b1, b2, b3, k, count, total); break;
+            case 3: dot<3>(as, b0, b1, b2, b3, k, count, total); break;
+            case 2: dot<2>(as, b0, b1, b2, b3, k, count, total); break;
+            default: dot<1>(as, b0, b1, b2, b3, k, count, total);
           }
           for (uint64_t i = 0; i < rows; i++) {
-            int32_t *const to = out + (row + i) * n + part;
+            int32_t *const to = out + (row + i) * stride + part;
             for (uint64_t j = 0; j <= last; j++) {
-              const uint32_t sum = uint32_t(total[4 * i + j]) - uint32_t(correction[i]);
+              const uint32_t sum = uint32_t(total[4 * i + j]) + uint32_t(start[i]);
               to[j] = int32_t(first == 0 ? sum : uint32_t(to[j]) + sum);
             }
           }
         }
       }
     }
+  }
+}
+
+/// Rows of a from which repacking a piece of b pays, and what of b is repacked at a time: 64 KiB.
+constexpr uint64_t least_repacked = 24, repacked_columns = 1024;
+
+/// 16 rows of 64 columns as they stand in a panel of 64 rows.
+inline void repack_square(const int8_t *b, uint64_t k, uint8_t *to) {
+  const __m512i sign = _mm512_set1_epi8(int8_t(0x80));
+  __m512i v[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) v[i] = _mm512_xor_si512(_mm512_loadu_si512(b + uint64_t(i) * k), sign);
+  transpose16(v);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) _mm512_storeu_si512(to + uint64_t(i) * 256, v[i]);
+}
+
+/// Columns of 64 rows of b as a panel.
+void repack(const int8_t *b, uint64_t k, uint64_t count, uint8_t *to) {
+  const uint64_t whole = count / 64 * 64;
+  for (uint64_t row = 0; row < 64; row += 16)
+    for (uint64_t at = 0; at < whole; at += 64) repack_square(b + row * k + at, k, to + at * 64 + row * 4);
+  if (whole < count) pack_panel(b + whole, k, 64, 64, count - whole, to + whole * 64);
+}
+
+/// Many rows of a by 64 rows of b.
+void multiply_repacked(const int8_t *a, const int8_t *b, uint64_t m, uint64_t k, const int32_t *starts, const Sums &sums) {
+  alignas(64) uint8_t panel[64 * repacked_columns];
+  for (uint64_t first = 0; first < k || first == 0; first += repacked_columns) {
+    const uint64_t count = k - first < repacked_columns ? k - first : repacked_columns;
+    repack(b + first, k, count, panel);
+    multiply_panel({a + first, k, panel, count}, 64, m, sums, starts, first == 0);
+  }
+}
+
+}  // namespace
+
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
+  constexpr uint64_t band_rows = 1024;
+  if (m < least_repacked) return multiply_in_place(a, b, m, n, k, out, stride);
+  int32_t starts[band_rows];
+  const uint64_t whole = n / 64 * 64;
+  for (uint64_t row = 0; row < m; row += band_rows) {
+    const uint64_t rows = m - row < band_rows ? m - row : band_rows;
+    const int8_t *const as = a + row * k;
+    for (uint64_t i = 0; i < rows; i++) starts[i] = start_of(as + i * k, k);
+    for (uint64_t column = 0; column < whole; column += 64)
+      multiply_repacked(as, b + column * k, rows, k, starts, {out + row * stride + column, stride, 0xffff});
+    if (whole < n) multiply_in_place(as, b + whole * k, rows, n - whole, k, out + row * stride + whole, stride);
   }
 }
 

@@ -65,14 +65,14 @@ void int8_row_dequant(const int8_t *q, const float *row_stats, uint64_t k, uint6
 }
 
 // Exact for k up to 131 071; beyond, sums wrap as 32-bit integers do.
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
-  for (uint64_t row = begin; row < end; row++) {
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
+  for (uint64_t row = 0; row < m; row++) {
     for (uint64_t column = 0; column < n; column++) {
       const int8_t *left = a + row * k;
       const int8_t *right = b + column * k;
       uint32_t sum = 0;
       for (uint64_t i = 0; i < k; i++) sum += static_cast<uint32_t>(left[i] * right[i]);
-      out[row * n + column] = static_cast<int32_t>(sum);
+      out[row * stride + column] = static_cast<int32_t>(sum);
     }
   }
 }

@@ -67,10 +67,9 @@ struct Kernels {
   // Rows [begin, end); columns in mask give 0; mask may be null.
   void (*int8_row_quant)(Floats x, uint64_t k, float threshold, const float *row_stats, const uint8_t *mask, uint64_t begin, uint64_t end, int8_t *q);
   void (*int8_row_dequant)(const int8_t *q, const float *row_stats, uint64_t k, uint64_t begin, uint64_t end, float *out);
-  // Rows of a [begin, end): out[m,n] = a[m,k]·b[n,k]ᵀ, exact.
-  void (*int8_matmul)(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out);
-  // Columns [begin, end) of the same product for all m rows of a, with a repacked b (packed_int8.h): out[i * stride + column - begin]. Both ends are
-  // multiples of 64, or n.
+  // out[i * stride + j] = row i of a[m,k] times row j of b[n,k], exact. Ranges are cut by the caller's pointers.
+  void (*int8_matmul)(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride);
+  // Columns [begin, end) of the same product with a repacked b (packed_int8.h): out[i * stride + column - begin]. Both ends are multiples of 64, or n.
   void (*int8_matmul_packed)(const int8_t *a, const uint8_t *packed, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out,
                              uint64_t stride);
   // Rows [begin, end) of int8MmDequant, to f32 before the last rounding. bias f32 or null.

@@ -27,17 +27,19 @@ struct PackedInt8 {
   uint64_t bytes() const { return (n + row_step - 1) / row_step * row_step * groups() * group; }
 };
 
+/// The panel of `rows` rows of `count` columns, `k` of a row in memory.
+inline void pack_panel(const int8_t *weight, uint64_t k, uint64_t rows, uint64_t width, uint64_t count, uint8_t *to) {
+  constexpr uint64_t group = PackedInt8::group;
+  memset(to, 128, (count + group - 1) / group * group * width);
+  for (uint64_t row = 0; row < rows; row++)
+    for (uint64_t i = 0; i < count; i++) to[(i / group * width + row) * group + i % group] = uint8_t(weight[row * k + i]) ^ 128;
+}
+
 /// Panels [begin, end) of a weight [n, k].
 inline void pack_int8(const int8_t *weight, const PackedInt8 &shape, uint64_t begin, uint64_t end, uint8_t *packed) {
-  constexpr uint64_t group = PackedInt8::group;
   for (uint64_t panel = begin; panel < end; panel++) {
-    const uint64_t width = shape.width(panel), first = panel * PackedInt8::panel_rows;
-    uint8_t *const to = packed + shape.offset(panel);
-    memset(to, 128, width * shape.groups() * group);
-    for (uint64_t row = 0; row < width && first + row < shape.n; row++) {
-      const int8_t *const from = weight + (first + row) * shape.k;
-      for (uint64_t i = 0; i < shape.k; i++) to[(i / group * width + row) * group + i % group] = uint8_t(from[i]) ^ 128;
-    }
+    const uint64_t first = panel * PackedInt8::panel_rows, width = shape.width(panel), rows = shape.n - first < width ? shape.n - first : width;
+    pack_panel(weight + first * shape.k, shape.k, rows, width, shape.k, packed + shape.offset(panel));
   }
 }
 

@@ -208,7 +208,7 @@ int main(int argc, char **argv) {
     for (const uint64_t m : {1, 4, 16, 128, 512}) {
       char name[48];
       std::snprintf(name, sizeof name, "int8_matmul m=%llu", static_cast<unsigned long long>(m));
-      line(name, median(m < 128 ? 11 : 3, [&](int) { k.int8_matmul(a, b, side, side, 0, m, reinterpret_cast<int32_t *>(out)); }), double(elements), 2.0 * double(elements * m));
+      line(name, median(m < 128 ? 11 : 3, [&](int) { k.int8_matmul(a, b, m, side, side, reinterpret_cast<int32_t *>(out), side); }), double(elements), 2.0 * double(elements * m));
     }
   }
   if (k.int8_matmul_packed) {
