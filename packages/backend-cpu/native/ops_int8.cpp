@@ -8,15 +8,18 @@
 #include "dispatch.h"
 #include "enqueue.h"
 #include "float_array.h"
+#include "packed_int8.h"
 
 using namespace hb;
 
 namespace {
 
-constexpr uint64_t kTileRows = 16;
-
 double row_cost(uint64_t k) { return total(cost_of(cost::int8_row, &Kernels::int8_row_quant), k); }
-double product_cost() { return cost_of(cost::int8_multiply_add, &Kernels::int8_matmul); }
+double product_cost(const void *packed) {
+  return packed ? cost_of(cost::int8_multiply_add, &Kernels::int8_matmul_packed) : cost_of(cost::int8_multiply_add, &Kernels::int8_matmul);
+}
+// A packed form is worth its memory only where a kernel reads it faster than the weight itself.
+bool is_packed_faster() { return kernels().int8_matmul_packed != scalar_kernels.int8_matmul_packed; }
 double scale_cost() { return cost_of(cost::scale, &Kernels::int8_mm_dequant); }
 
 // ── Quantization ──
@@ -71,28 +74,43 @@ void measure_rows(Task &task, int threads, Floats x, uint64_t rows, uint64_t k, 
 
 struct Product {
   const int8_t *a, *b;
+  const uint8_t *packed;  // of b, or null
   uint64_t m, n, k;
 };
 
-// Columns [begin, end) of the product, by way of a dense tile: kernels write whole rows.
-void multiply_columns(const Product &p, uint64_t begin, uint64_t end, int32_t *out) {
-  const uint64_t width = end - begin;
-  const int8_t *const b = p.b + begin * p.k;
-  if (p.m == 1) return kernels().int8_matmul(p.a, b, width, p.k, 0, 1, out + begin);
-  const memory::Scratch<int32_t> tile(p.m * width);
-  kernels().int8_matmul(p.a, b, width, p.k, 0, p.m, tile.data());
-  for (uint64_t row = 0; row < p.m; row++) std::memcpy(out + row * p.n + begin, tile.data() + row * width, width * sizeof(int32_t));
+// A part of the result. One row of a, as in decoding, is work for all threads too, and so are many rows by few columns.
+struct Tile {
+  uint64_t row, rows, column, columns;
+};
+
+constexpr uint64_t kTileRows = 96, kTileColumns = PackedInt8::panel_rows;
+// Neighbours in a band of rows are done together, as far as their sums stay in L2.
+constexpr uint64_t kMostTiles = 4;
+constexpr uint64_t kTileSums = kTileRows * kTileColumns * kMostTiles;
+
+void multiply(const Product &p, const Tile &tile, int32_t *out, uint64_t stride) {
+  const int8_t *const a = p.a + tile.row * p.k;
+  if (p.packed) kernels().int8_matmul_packed(a, p.packed, tile.rows, p.n, p.k, tile.column, tile.column + tile.columns, out, stride);
+  else kernels().int8_matmul(a, p.b + tile.column * p.k, tile.rows, tile.columns, p.k, out, stride);
 }
 
-using Sums = std::function<int32_t *()>;
-
-// Cut along the longer side: one row of a, as in decoding, is work for all threads too. `out` is asked for when the stage runs.
-Stage multiply(const Product &p, const Sums &out) {
-  if (p.n > p.m) {
-    return loop({p.n, total(product_cost(), p.m, p.k), kTileRows}, [=](uint64_t begin, uint64_t end, int) { multiply_columns(p, begin, end, out()); });
-  }
-  return loop({p.m, total(product_cost(), p.n, p.k), kTileRows},
-              [=](uint64_t begin, uint64_t end, int) { kernels().int8_matmul(p.a, p.b, p.n, p.k, begin, end, out()); });
+// Tiles in the order of their bands; run(tile, slot).
+template <class Run>
+Stage for_each_tile(const Product &p, double element_cost, std::function<void()> begin, Run run) {
+  const uint64_t across = ceil_div(p.n, kTileColumns), height = std::min(p.m, kTileRows);
+  const double cost = total(total(product_cost(p.packed), p.k) + element_cost, height, kTileColumns);
+  return {[=] {
+            begin();
+            return Rows{p.m == 0 ? 0 : ceil_div(p.m, height) * across, cost};
+          },
+          [=](uint64_t first, uint64_t end, int slot) {
+            for (uint64_t at = first, count; at < end; at += count) {
+              const uint64_t row = at / across * height, column = at % across;
+              count = std::min({end - at, across - column, kMostTiles});
+              const uint64_t left = column * kTileColumns, right = std::min(p.n, left + count * kTileColumns);
+              run(Tile{row, std::min(height, p.m - row), left, right - left}, slot);
+            }
+          }};
 }
 
 // ── Scaled results ──
@@ -103,11 +121,11 @@ struct Scaling8 {
   bool bias_is_float16;
   hb_profile profile;
 
-  void operator()(const int32_t *sums, uint64_t n, uint64_t begin, uint64_t end, MutableFloats out) const {
-    kernels().int8_mm_dequant(sums, row_stats, col_stats, bias.data(), bias_is_float16, n, profile, begin, end, out);
+  // Columns [column, column + count) of one row.
+  void operator()(const int32_t *sums, uint64_t row, uint64_t column, uint64_t count, MutableFloats out) const {
+    const float *const addends = bias.data() ? bias.data() + column : nullptr;
+    kernels().int8_mm_dequant(sums, row_stats + row, col_stats + column, addends, bias_is_float16, count, profile, 0, 1, out);
   }
-  // Of the rows from `first` on.
-  Scaling8 from(uint64_t first) const { return {row_stats + first, col_stats, bias, bias_is_float16, profile}; }
 };
 
 MutableFloats offset_by(MutableFloats array, uint64_t elements) {
@@ -154,16 +172,16 @@ class OutlierProduct {
   bool is_empty() const { return columns_.empty(); }
   uint64_t columns() const { return columns_.size(); }
 
-  // values = rounded(values) + the sums of row `row`. `sums` has n entries.
-  void add_to(uint64_t row, float *values, double *sums) const {
-    std::fill(sums, sums + n_, 0.0);
+  // values = rounded(values) + the sums of `count` columns from `column` on, not more than a tile has.
+  void add_to(uint64_t row, uint64_t column, uint64_t count, float *values) const {
+    double sums[kTileColumns * kMostTiles] = {};
     for (uint64_t i = 0; i < columns_.size(); i++) {
       float factor;
       widen(x_, row * k_ + columns_[i], 1, &factor);
-      const float *const weight = weight_.data() + i * n_;
-      for (uint64_t c = 0; c < n_; c++) sums[c] += static_cast<double>(factor) * static_cast<double>(weight[c]);
+      const float *const weight = weight_.data() + i * n_ + column;
+      for (uint64_t c = 0; c < count; c++) sums[c] += static_cast<double>(factor) * static_cast<double>(weight[c]);
     }
-    for (uint64_t c = 0; c < n_; c++) values[c] = static_cast<float>(static_cast<double>(rounded(values[c], x_.dtype)) + sums[c]);
+    for (uint64_t c = 0; c < count; c++) values[c] = static_cast<float>(static_cast<double>(rounded(values[c], x_.dtype)) + sums[c]);
   }
 
  private:
@@ -176,65 +194,26 @@ class OutlierProduct {
   memory::Later<float> weight_;
 };
 
-// A row of every thread: values in f32, and what is added to them.
-struct CorrectedRows {
-  memory::Later<float> values;
-  memory::Later<double> corrections;
-};
-
-// Scaled rows in f32, corrected, rounded once; without outliers, scaled rows.
-Stage store_rows(int threads, const std::shared_ptr<OutlierProduct> &outliers, const Scaling8 &scale, const Sums &sums, const Product &p,
-                 uint64_t first, MutableFloats out) {
-  const auto rows = std::make_shared<CorrectedRows>();
-  const auto begin = [=] {
-    if (outliers->is_empty()) return Rows{p.m, total(scale_cost(), p.n)};
-    rows->values.take(threads * p.n);
-    rows->corrections.take(threads * p.n);
-    return Rows{p.m, total(scale_cost() + total(cost::outlier, outliers->columns()), p.n)};
-  };
-  return {begin, [=](uint64_t begin_row, uint64_t end, int slot) {
-            if (outliers->is_empty()) return scale(sums(), p.n, begin_row, end, out);
-            float *const values = rows->values.data() + slot * p.n;
-            for (uint64_t row = begin_row; row < end; row++) {
-              scale.from(row)(sums() + row * p.n, p.n, 0, 1, {values, HB_FLOAT32});
-              outliers->add_to(first + row, values, rows->corrections.data() + slot * p.n);
-              narrow(values, p.n, out, row * p.n);
-            }
-          }};
-}
-
-Stage scale_rows(const Scaling8 &scale, const Sums &sums, uint64_t m, uint64_t n, MutableFloats out) {
-  return loop({m, total(scale_cost(), n)}, [=](uint64_t begin, uint64_t end, int) { scale(sums(), n, begin, end, out); });
-}
-
-// Integer sums are kept for this many elements at a time, so that a large product does not need four bytes for each.
-constexpr uint64_t kBandElements = uint64_t{1} << 22;
-
-// Band of rows by band of rows: sums, then the stage that finish(band, its first row, sums) returns.
-template <class Finish>
-void scaled_product(Task &task, const Product &p, const Finish &finish) {
-  const uint64_t height = std::min(p.m, std::max<uint64_t>(kBandElements / std::max<uint64_t>(p.n, 1), 64));
-  const auto kept = std::make_shared<memory::Later<int32_t>>();
-  const Sums sums = [=] { return kept->data(); };
-  task.push_back(once([=] { kept->take(height * p.n); }));
-  for (uint64_t first = 0; first < p.m; first += height) {
-    const Product band = {p.a + first * p.k, p.b, std::min(height, p.m - first), p.n, p.k};
-    task.push_back(multiply(band, sums));
-    task.push_back(finish(band, first, sums));
-  }
-}
-
-void scaled_mm(Task &task, const Product &p, const Scaling8 &scale, MutableFloats out) {
-  scaled_product(task, p, [&](const Product &band, uint64_t first, const Sums &sums) {
-    return scale_rows(scale.from(first), sums, band.m, band.n, offset_by(out, first * p.n));
-  });
-}
-
-void mixed_scaled_mm(Task &task, int threads, const Product &p, const Scaling8 &scale, Floats x, const uint8_t *mask, MutableFloats out) {
-  const auto outliers = std::make_shared<OutlierProduct>(x, mask, p, scale.col_stats);
-  task.push_back({[=] { return outliers->find(); }, [=](uint64_t begin, uint64_t end, int) { outliers->decode(begin, end); }});
-  scaled_product(task, p, [&](const Product &band, uint64_t first, const Sums &sums) {
-    return store_rows(threads, outliers, scale.from(first), sums, band, first, offset_by(out, first * p.n));
+// Integer sums of a tile, scaled while they are in cache; corrected, and then rounded once, when there are outliers.
+Stage scaled_product(int threads, const Product &p, const Scaling8 &scale, const std::shared_ptr<OutlierProduct> &outliers, MutableFloats out) {
+  const auto sums = std::make_shared<memory::Later<int32_t>>();
+  const auto begin = [=] { sums->take(static_cast<uint64_t>(threads) * kTileSums); };
+  return for_each_tile(p, scale_cost(), begin, [=](const Tile &tile, int slot) {
+    int32_t *const of_tile = sums->data() + static_cast<uint64_t>(slot) * kTileSums;
+    multiply(p, tile, of_tile, tile.columns);
+    for (uint64_t i = 0; i < tile.rows; i++) {
+      const uint64_t row = tile.row + i;
+      const int32_t *const of_row = of_tile + i * tile.columns;
+      const MutableFloats to = offset_by(out, row * p.n + tile.column);
+      if (!outliers || outliers->is_empty()) {
+        scale(of_row, row, tile.column, tile.columns, to);
+        continue;
+      }
+      float values[kTileColumns * kMostTiles];
+      scale(of_row, row, tile.column, tile.columns, {values, HB_FLOAT32});
+      outliers->add_to(row, tile.column, tile.columns, values);
+      narrow(values, tile.columns, to, 0);
+    }
   });
 }
 
@@ -242,9 +221,17 @@ void mixed_scaled_mm(Task &task, int threads, const Product &p, const Scaling8 &
 
 extern "C" {
 
-uint64_t hb_pack_int8_bytes(uint64_t, uint64_t) { return 0; }
+uint64_t hb_pack_int8_bytes(uint64_t n, uint64_t k) { return is_packed_faster() ? PackedInt8{n, k}.bytes() : 0; }
 
-hb_status hb_pack_int8(hb_queue *, const int8_t *, uint64_t, uint64_t, void *) { return HB_UNSUPPORTED; }
+hb_status hb_pack_int8(hb_queue *queue, const int8_t *weight, uint64_t n, uint64_t k, void *packed) {
+  if (!is_packed_faster()) return HB_UNSUPPORTED;
+  const PackedInt8 shape = {n, k};
+  const double panel_cost = total(cost::pack_int8, PackedInt8::panel_rows, k);
+  return enqueue(queue, total(panel_cost, shape.panels()), [=] {
+    return Task{loop({shape.panels(), panel_cost},
+                     [=](uint64_t begin, uint64_t end, int) { pack_int8(weight, shape, begin, end, static_cast<uint8_t *>(packed)); })};
+  });
+}
 
 hb_status hb_int8_vectorwise_quant(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t rows, uint64_t k, float threshold, int8_t *q,
                                    float *row_stats, uint8_t *outlier_columns, int64_t *fault) {
@@ -268,8 +255,12 @@ hb_status hb_int8_vectorwise_dequant(hb_queue *queue, const int8_t *q, const flo
   });
 }
 
-hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, const void *, uint64_t m, uint64_t n, uint64_t k, int32_t *out) {
-  return enqueue(queue, total(product_cost(), m, n, k), [=] { return Task{multiply({a, b, m, n, k}, [=] { return out; })}; });
+hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, const void *packed_b, uint64_t m, uint64_t n, uint64_t k,
+                                int32_t *out) {
+  const Product p = {a, b, static_cast<const uint8_t *>(packed_b), m, n, k};
+  return enqueue(queue, total(product_cost(packed_b), m, n, k), [=] {
+    return Task{for_each_tile(p, 0, [] {}, [=](const Tile &tile, int) { multiply(p, tile, out + tile.row * n + tile.column, n); })};
+  });
 }
 
 hb_status hb_int8_mm_dequant(hb_queue *queue, const int32_t *a, const float *row_stats, const float *col_stats, const void *bias,
@@ -278,24 +269,30 @@ hb_status hb_int8_mm_dequant(hb_queue *queue, const int32_t *a, const float *row
     Task task;
     const Widened wide_bias(task, {bias, bias_dtype}, n);
     const Scaling8 scale = {row_stats, col_stats, wide_bias, bias_dtype == HB_FLOAT16, profile};
-    task.push_back(loop({m, total(scale_cost(), n)}, [=](uint64_t begin, uint64_t end, int) { scale(a, n, begin, end, {out, dtype}); }));
+    task.push_back(loop({m, total(scale_cost(), n)}, [=](uint64_t begin, uint64_t end, int) {
+      for (uint64_t row = begin; row < end; row++) scale(a + row * n, row, 0, n, offset_by({out, dtype}, row * n));
+    }));
     return task;
   });
 }
 
-hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *a, const int8_t *b, const void *, const float *row_stats,
-                                  const float *col_stats, const uint8_t *outlier_columns, const void *bias, hb_dtype bias_dtype, uint64_t m,
+hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *a, const int8_t *b, const void *packed_b,
+                                  const float *row_stats, const float *col_stats, const uint8_t *outlier_columns, const void *bias, hb_dtype bias_dtype, uint64_t m,
                                   uint64_t n, uint64_t k, hb_profile profile, void *out, hb_dtype dtype) {
-  const Product product = {a, b, m, n, k};
+  const Product product = {a, b, static_cast<const uint8_t *>(packed_b), m, n, k};
   // How many columns are outliers is not known yet: models have some in a hundred.
   const double outlier_columns_cost = x ? total(cost::outlier, m, n, k) / 16 : 0;
-  return enqueue(queue, total(product_cost(), m, n, k) + total(scale_cost(), m, n) + outlier_columns_cost, [=] {
+  return enqueue(queue, total(product_cost(packed_b), m, n, k) + total(scale_cost(), m, n) + outlier_columns_cost, [=] {
     Task task;
     const Widened wide_bias(task, {bias, bias_dtype}, n);
     const Scaling8 scale = {row_stats, col_stats, wide_bias, bias_dtype == HB_FLOAT16, profile};
-    // x has the output's dtype.
-    if (x && outlier_columns) mixed_scaled_mm(task, queue->threads(), product, scale, {x, dtype}, outlier_columns, {out, dtype});
-    else scaled_mm(task, product, scale, {out, dtype});
+    std::shared_ptr<OutlierProduct> outliers;
+    if (x && outlier_columns) {
+      // x has the output's dtype.
+      outliers = std::make_shared<OutlierProduct>(Floats{x, dtype}, outlier_columns, product, col_stats);
+      task.push_back({[=] { return outliers->find(); }, [=](uint64_t begin, uint64_t end, int) { outliers->decode(begin, end); }});
+    }
+    task.push_back(scaled_product(queue->threads(), product, scale, outliers, {out, dtype}));
     return task;
   });
 }
