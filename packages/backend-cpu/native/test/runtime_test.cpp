@@ -594,7 +594,7 @@ void queues_do_not_disturb_each_other() {
   for (const std::string &result : found) CHECK(result == expected);
 }
 
-// The product of one row is cut along the columns, larger ones along the longer side.
+// Products are cut into tiles of both sides; a packed weight gives the same.
 void int8_products_are_exact_however_cut() {
   const Device device(3);
   const uint64_t n = 301, k = 257;
@@ -604,6 +604,14 @@ void int8_products_are_exact_however_cut() {
     int32_t *out = device.alloc<int32_t>(m * n);
     hb_int8_linear_matmul(device, da, db, nullptr, m, n, k, out);
     const std::vector<int32_t> sums = device.download(out, m * n);
+    uint8_t *packed = device.alloc<uint8_t>(hb_pack_int8_bytes(n, k));
+    if (hb_pack_int8_bytes(n, k) > 0) {
+      hb_pack_int8(device, db, n, k, packed);
+      hb_int8_linear_matmul(device, da, db, packed, m, n, k, out);
+      CHECK(device.download(out, m * n) == sums);
+    } else {
+      CHECK(hb_pack_int8(device, db, n, k, packed) == HB_UNSUPPORTED);
+    }
     for (uint64_t i = 0; i < m; i += 3) {
       for (uint64_t j = 0; j < n; j += 7) {
         int32_t sum = 0;
@@ -611,7 +619,7 @@ void int8_products_are_exact_however_cut() {
         CHECK(sums[i * n + j] == sum);
       }
     }
-    for (void *t : {static_cast<void *>(da), static_cast<void *>(db), static_cast<void *>(out)}) device.free(t);
+    for (void *t : std::vector<void *>{da, db, out, packed}) device.free(t);
   }
 }
 
