@@ -16,6 +16,7 @@ const Kernels dotprod_kernels = {
     nullptr,  // int8_row_quant
     nullptr,  // int8_row_dequant
     dotprod::int8_matmul,
+    nullptr,  // int8_matmul_packed
     nullptr,  // int8_mm_dequant
     nullptr,  // optimizer_32bit
     nullptr,  // optimizer_8bit

@@ -14,8 +14,8 @@ struct Widening {
 
 }  // namespace
 
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
-  product<Widening>(a, b, n, k, begin, end, out);
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
+  product<Widening>(a, b, m, n, k, out, stride);
 }
 
 }  // namespace hb::neon

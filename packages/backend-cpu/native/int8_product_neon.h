@@ -52,22 +52,22 @@ inline void multiply_rows(const int8_t *a, uint64_t rows, uint64_t k, const int8
 }
 
 template <typename Accumulate>
-inline void product(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
+inline void product(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
   // Eight rows of b, 2 KiB of each, stay in L1 while the rows of a pass by.
   for (uint64_t column = 0; column < n; column += product_rows) {
     for (uint64_t first = 0; first < k || first == 0; first += product_k) {
       const uint64_t count = k - first < product_k ? k - first : product_k;
-      for (uint64_t row = begin; row < end; row += 4) {
+      for (uint64_t row = 0; row < m; row += 4) {
         for (uint64_t part = column; part < n && part < column + product_rows; part += 4) {
           // A last group of fewer rows of b repeats its last one.
           const uint64_t last = n - part < 4 ? n - part - 1 : 3;
           const int8_t *const b0 = b + part * k + first;
           const int8_t *const rows_of_b[4] = {b0, b0 + (last < 1 ? last : 1) * k, b0 + (last < 2 ? last : 2) * k, b0 + last * k};
           int32_t total[16];
-          multiply_rows<Accumulate>(a + row * k + first, end - row, k, rows_of_b, count, total);
-          for (uint64_t i = 0; i < 4 && row + i < end; i++)
+          multiply_rows<Accumulate>(a + row * k + first, m - row, k, rows_of_b, count, total);
+          for (uint64_t i = 0; i < 4 && row + i < m; i++)
             for (uint64_t j = 0; j <= last; j++) {
-              int32_t *const to = out + (row + i) * n + part + j;
+              int32_t *const to = out + (row + i) * stride + part + j;
               *to = first == 0 ? total[4 * i + j] : int32_t(uint32_t(*to) + uint32_t(total[4 * i + j]));
             }
         }

@@ -16,6 +16,7 @@ const Kernels neon_kernels = {
     neon::int8_row_quant,
     neon::int8_row_dequant,
     neon::int8_matmul,
+    nullptr,  // int8_matmul_packed
     neon::int8_mm_dequant,
     nullptr,  // optimizer_32bit
     nullptr,  // optimizer_8bit
