@@ -1,5 +1,5 @@
 // x·Wᵀ with W in 4 bits. One row of x: four weight rows fused, sums of a block on the unscaled table, then times absmax. More rows: tiles decoded once
-// into L1 (simd_neon.h). Registers, fused: planes 4, x 4, block sums 4, sums 4, nibble mask 1, decoding 8.
+// into L1 (simd_neon.h). Registers, fused: planes 4, x 4, block sums 4, their total 1, nibble mask 1, decoding 8.
 #include "simd_neon.h"
 
 namespace hb::neon {
@@ -36,7 +36,7 @@ void fused_vector(const float *x, const Weight4 &weight, const float *bias, uint
                         *const c3 = c0 + r3 * row_bytes;
     const float *const a0 = weight.absmax + row * row_blocks, *const a1 = a0 + r1 * row_blocks, *const a2 = a0 + r2 * row_blocks,
                       *const a3 = a0 + r3 * row_blocks;
-    float32x4_t t0 = vdupq_n_f32(0), t1 = t0, t2 = t0, t3 = t0;
+    float32x4_t total = vdupq_n_f32(0);
     for (uint64_t block = 0, at = 0; block < row_blocks; block++) {
       float32x4_t s0 = vdupq_n_f32(0), s1 = s0, s2 = s0, s3 = s0;
       for (const uint64_t until = at + block_bytes; at < until; at += 8) {
@@ -46,12 +46,11 @@ void fused_vector(const float *x, const Weight4 &weight, const float *bias, uint
         s2 = columns.times(table, c2 + at, s2);
         s3 = columns.times(table, c3 + at, s3);
       }
-      t0 = vfmaq_n_f32(t0, s0, a0[block]);
-      t1 = vfmaq_n_f32(t1, s1, a1[block]);
-      t2 = vfmaq_n_f32(t2, s2, a2[block]);
-      t3 = vfmaq_n_f32(t3, s3, a3[block]);
+      const float32x4_t scales = {a0[block], a1[block], a2[block], a3[block]};
+      total = vfmaq_f32(total, sum_lanes({s0, s1, s2, s3}), scales);
     }
-    const float sums[4] = {vaddvq_f32(t0), vaddvq_f32(t1), vaddvq_f32(t2), vaddvq_f32(t3)};
+    float sums[4];
+    vst1q_f32(sums, total);
     for (uint64_t r = 0; r <= last; r++) store_one(out, row + r, bias ? sums[r] + bias[row + r] : sums[r]);
   }
 }

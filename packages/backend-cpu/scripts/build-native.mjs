@@ -1,33 +1,49 @@
 /**
- * `node scripts/build-native.mjs [--force]`: builds build/libhalfbyte_cpu.* with CMake when it is missing or older than its sources.
- * Plain Node: runs before anything is installed. Without CMake or a C++ compiler it says so and succeeds, because the package works
- * without the library; a build that fails is a failure.
+ * `node scripts/build-native.mjs [--force] [--target aarch64]`: builds build/libhalfbyte_cpu.* with CMake when it is missing or older than
+ * its sources. Plain Node: runs before anything is installed. Without CMake or a C++ compiler it says so and succeeds, because the package
+ * works without the library; a build that fails is a failure. With a target it cross-compiles into build/<target>, and a missing compiler
+ * is a failure too.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 const folder = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const buildFolder = join(folder, "build");
+/** What can be built on another machine. */
+const targets = { aarch64: { compiler: "aarch64-linux-gnu-g++", toolchain: "aarch64-linux.cmake" } };
+
+const { force, target } = optionsOf(process.argv.slice(2));
+const buildFolder = join(folder, "build", target ?? "");
 const cmakeFolder = join(buildFolder, "cmake");
-const extension = { win32: "dll", darwin: "dylib" }[process.platform] ?? "so";
+const extension = (target ? undefined : { win32: "dll", darwin: "dylib" }[process.platform]) ?? "so";
 const library = join(buildFolder, `libhalfbyte_cpu.${extension}`);
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = main();
+
+function optionsOf(args) {
+  const { values } = parseArgs({ args, options: { force: { type: "boolean" }, target: { type: "string" } } });
+  if (values.target === undefined || Object.hasOwn(targets, values.target)) return values;
+  console.error(`Unknown target "${values.target}"; known: ${Object.keys(targets).join(", ")}.`);
+  process.exit(1);
+}
 
 /** The exit code. */
-function main(args) {
-  const skip = reasonToSkip();
+function main() {
+  const skip = target ? undefined : reasonToSkip();
   if (skip) return say(`${skip}; native CPU kernels are not built.`, 0);
-  if (!args.includes("--force") && isUpToDate()) return 0;
+  if (!force && isUpToDate()) return 0;
+  const missing = target ? 1 : 0;
   const cmake = findProgram(["cmake"]);
-  if (!cmake) return say("No CMake found (cmake.org, 3.19 or newer); native CPU kernels are not built.", 0);
+  if (!cmake) return say("No CMake found (cmake.org, 3.19 or newer); native CPU kernels are not built.", missing);
   const compiler = findCompiler();
   if (compiler === undefined && process.env["CXX"])
     return say(`CXX names ${process.env["CXX"]}, which does not run.`, 1);
+  if (compiler === undefined && target)
+    return say(`No ${targets[target].compiler} found (Debian: apt-get install g++-aarch64-linux-gnu).`, missing);
   if (compiler === undefined && process.platform !== "win32")
-    return say("No C++ compiler found (CXX, clang++ 19, g++); native CPU kernels are not built.", 0);
+    return say("No C++ compiler found (CXX, clang++ 19, g++); native CPU kernels are not built.", missing);
   return build(cmake, compiler);
 }
 
@@ -55,6 +71,7 @@ function sources() {
   return [
     join(folder, "CMakeLists.txt"),
     join(folder, "package.json"),
+    ...filesOf(join(folder, "cmake")),
     ...filesOf(join(folder, "native")),
     ...filesOf(join(folder, "..", "native", "include")),
   ];
@@ -75,6 +92,7 @@ function changedAt(path) {
 function findCompiler() {
   const given = process.env["CXX"];
   if (given) return findProgram([given]);
+  if (target) return findProgram([targets[target].compiler]);
   const clangs = [22, 21, 20, 19].map((version) => `clang++-${version}`);
   return findProgram([...clangs, "g++", "clang++"]);
 }
@@ -87,9 +105,12 @@ function findProgram(names) {
 function build(cmake, compiler) {
   const started = new Date();
   if (changesCompiler(compiler)) rmSync(cmakeFolder, { recursive: true, force: true });
-  console.log(`Building native CPU kernels with ${compiler ?? "the system's compiler"} …`);
+  const wanted = target ? ` for ${target}` : "";
+  console.log(`Building native CPU kernels${wanted} with ${compiler ?? "the system's compiler"} …`);
   const generator = findProgram(["ninja"]) && !existsSync(join(cmakeFolder, "CMakeCache.txt")) ? ["-G", "Ninja"] : [];
-  const options = compiler ? [`-DCMAKE_CXX_COMPILER=${compiler}`] : [];
+  const options = [`-DHB_OUTPUT=${buildFolder}`];
+  if (compiler) options.push(`-DCMAKE_CXX_COMPILER=${compiler}`);
+  if (target) options.push(`-DCMAKE_TOOLCHAIN_FILE=${join(folder, "cmake", targets[target].toolchain)}`);
   const configure = ["-S", folder, "-B", cmakeFolder, "-DCMAKE_BUILD_TYPE=Release", ...generator, ...options];
   for (const args of [configure, ["--build", cmakeFolder, "--config", "Release", "--parallel"]]) {
     const { status, stdout, stderr } = spawnSync(cmake, args, { encoding: "utf8", maxBuffer: 64 << 20 });

@@ -21,10 +21,11 @@ export function forgetSelfTests(): void {
   process.env["XDG_CACHE_HOME"] = join(inject("sharedFolder"), `cache-${process.pid}`);
 }
 
-type Isa = keyof typeof needed | "scalar";
+type Isa = keyof typeof needed | "neon" | "scalar";
 
 /** What this machine has, by its own account, best first; undefined where /proc is not. */
 function machineIsas(): Isa[] | undefined {
+  if (process.arch === "arm64") return ["neon", "scalar"];
   try {
     const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(/\s+/));
     const names = Object.keys(needed) as (keyof typeof needed)[];
