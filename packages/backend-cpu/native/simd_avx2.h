@@ -108,6 +108,14 @@ constexpr uint64_t streaming_bytes = uint64_t(32) << 20;
 inline bool is_aligned(const void *data) { return reinterpret_cast<uintptr_t>(data) % 64 == 0; }
 inline uint64_t bytes_of(hb_dtype dtype) { return dtype == HB_FLOAT32 ? 4 : 2; }
 
+// ── Codes ──
+
+/// The lowest bytes of 32 dwords below 256, in order.
+inline __m256i low_bytes(__m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i mixed = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
+  return _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 // ── A table of sixteen floats ──
 
 /// Two halves, each one vpermps; bit 3 of an index, moved to the sign, chooses.
