@@ -11,5 +11,7 @@ KernelOf<decltype(Kernels::dequantize_blockwise)> dequantize_blockwise;
 KernelOf<decltype(Kernels::gemm_4bit)> gemm_4bit;
 KernelOf<decltype(Kernels::gemm)> gemm;
 KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
+KernelOf<decltype(Kernels::optimizer_32bit)> optimizer_32bit;
+KernelOf<decltype(Kernels::optimizer_8bit)> optimizer_8bit;
 
 }  // namespace hb::avx2

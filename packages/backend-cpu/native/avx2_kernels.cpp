@@ -18,8 +18,8 @@ const Kernels avx2_kernels = {
     avx2::int8_matmul,
     nullptr,  // int8_matmul_packed
     nullptr,  // int8_mm_dequant
-    nullptr,  // optimizer_32bit
-    nullptr,  // optimizer_8bit
+    avx2::optimizer_32bit,
+    avx2::optimizer_8bit,
 };
 
 }  // namespace hb

@@ -14,5 +14,7 @@ KernelOf<decltype(Kernels::int8_row_stats)> int8_row_stats;
 KernelOf<decltype(Kernels::int8_row_quant)> int8_row_quant;
 KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
 KernelOf<decltype(Kernels::int8_matmul_packed)> int8_matmul_packed;
+KernelOf<decltype(Kernels::optimizer_32bit)> optimizer_32bit;
+KernelOf<decltype(Kernels::optimizer_8bit)> optimizer_8bit;
 
 }  // namespace hb::avx512

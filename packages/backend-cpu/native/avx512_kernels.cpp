@@ -18,8 +18,8 @@ const Kernels avx512_kernels = {
     avx512::int8_matmul,
     avx512::int8_matmul_packed,
     nullptr,  // int8_mm_dequant
-    nullptr,  // optimizer_32bit
-    nullptr,  // optimizer_8bit
+    avx512::optimizer_32bit,
+    avx512::optimizer_8bit,
 };
 
 }  // namespace hb

@@ -43,6 +43,11 @@ inline bool is_nan(float value) { return value != value; }
 // NaN and infinity times 0 are NaN.
 inline bool is_finite(float value) { return value * 0 == 0; }
 
+inline float square_root(float value) { return std::sqrt(value); }
+
+// Zeros of both signs and NaN are their own sign.
+inline float sign_of(float value) { return value > 0 ? 1 : value < 0 ? -1 : value; }
+
 // Between −1 and 1; NaN stays NaN.
 inline float clamp_unit(float value) { return value > 1 ? 1 : value < -1 ? -1 : value; }
 

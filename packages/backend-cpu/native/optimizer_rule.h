@@ -2,6 +2,8 @@
 //
 // A rule is a function object: built from a step, its scalars such as 1 − β computed in float64 and rounded once; called with an
 // element, it updates the states and returns the direction. Sums of a product are fused where torch fuses them.
+//
+// F is float, or the lanes of an instruction set (lanes_avx512.h): the rules are written once, so that all kernels round alike.
 #pragma once
 #include "float32.h"
 #include "kernels.h"
@@ -11,10 +13,11 @@ namespace hb {
 namespace {
 
 // One element on its way through a step: parameter, gradient, up to three states.
+template <class F>
 struct Element {
-  float p, g;
+  F p, g;
   // First moment, momentum or squared sum; second, slow moment of AdEMAMix; second moment.
-  float s1, slow, s2;
+  F s1, slow, s2;
 };
 
 inline float rounded(double value) { return static_cast<float>(value); }
@@ -30,12 +33,21 @@ struct Mean {
   float beta, one_minus_beta;
 
   explicit Mean(double exact) : beta(rounded(exact)), one_minus_beta(rounded(1 - exact)) {}
-  float blend(float mean, float x) const { return fused_multiply_add(x, one_minus_beta, mean * beta); }
-  float blend_square(float mean, float x) const { return fused_multiply_add(one_minus_beta * x, x, mean * beta); }
+  template <class F>
+  F blend(F mean, F x) const {
+    return fused_multiply_add(x, one_minus_beta, mean * beta);
+  }
+  template <class F>
+  F blend_square(F mean, F x) const {
+    return fused_multiply_add(one_minus_beta * x, x, mean * beta);
+  }
 };
 
 // Coupled decay: the gradient plus wd · p.
-inline float coupled(const Element &e, float decay) { return decay == 0 ? e.g : fused_multiply_add(e.p, decay, e.g); }
+template <class F>
+F coupled(const Element<F> &e, float decay) {
+  return decay == 0 ? e.g : fused_multiply_add(e.p, decay, e.g);
+}
 
 // m / (√v + eps · c2); the factor c2 / c1 is part of the rate.
 struct Adam {
@@ -45,10 +57,11 @@ struct Adam {
 
   explicit Adam(const hb_step &step) : first(step.beta1), second(step.beta2), eps(rounded(step.eps * second_correction(step))) {}
   static double rate(const hb_step &step) { return step.lr * adam_correction(step); }
-  float operator()(Element &e) const {
+  template <class F>
+  F operator()(Element<F> &e) const {
     e.s1 = first.blend(e.s1, e.g);
     e.s2 = second.blend_square(e.s2, e.g);
-    return e.s1 / (std::sqrt(e.s2) + eps);
+    return e.s1 / (square_root(e.s2) + eps);
   }
 };
 
@@ -62,11 +75,12 @@ struct Ademamix {
       : first(step.beta1), slow(step.beta3), second(step.beta2), c1(rounded(first_correction(step))), c2(rounded(second_correction(step))),
         alpha(rounded(step.alpha)), eps(rounded(step.eps)) {}
   static double rate(const hb_step &step) { return step.lr; }
-  float operator()(Element &e) const {
+  template <class F>
+  F operator()(Element<F> &e) const {
     e.s1 = first.blend(e.s1, e.g);
     e.slow = slow.blend(e.slow, e.g);
     e.s2 = second.blend_square(e.s2, e.g);
-    return fused_multiply_add(alpha, e.slow, e.s1 / c1) / (std::sqrt(e.s2) / c2 + eps);
+    return fused_multiply_add(alpha, e.slow, e.s1 / c1) / (square_root(e.s2) / c2 + eps);
   }
 };
 
@@ -78,8 +92,9 @@ struct Momentum {
 
   explicit Momentum(const hb_step &step) : beta1(rounded(step.beta1)), decay(rounded(step.weight_decay)), is_first(step.step == 1) {}
   static double rate(const hb_step &step) { return step.lr; }
-  float operator()(Element &e) const {
-    const float g = coupled(e, decay);
+  template <class F>
+  F operator()(Element<F> &e) const {
+    const F g = coupled(e, decay);
     e.s1 = is_first ? g : e.s1 * beta1 + g;
     return e.s1;
   }
@@ -92,11 +107,11 @@ struct Lion {
 
   explicit Lion(const hb_step &step) : direction(step.beta1), momentum(step.beta2) {}
   static double rate(const hb_step &step) { return step.lr; }
-  float operator()(Element &e) const {
-    const float blended = direction.blend(e.s1, e.g);
+  template <class F>
+  F operator()(Element<F> &e) const {
+    const F blended = direction.blend(e.s1, e.g);
     e.s1 = momentum.blend(e.s1, e.g);
-    // Zeros of both signs and NaN are their own sign.
-    return blended > 0 ? 1 : blended < 0 ? -1 : blended;
+    return sign_of(blended);
   }
 };
 
@@ -107,10 +122,11 @@ struct Rmsprop {
 
   explicit Rmsprop(const hb_step &step) : squares(step.beta1), eps(rounded(step.eps)), decay(rounded(step.weight_decay)) {}
   static double rate(const hb_step &step) { return step.lr; }
-  float operator()(Element &e) const {
-    const float g = coupled(e, decay);
+  template <class F>
+  F operator()(Element<F> &e) const {
+    const F g = coupled(e, decay);
     e.s1 = squares.blend_square(e.s1, g);
-    return g / (std::sqrt(e.s1) + eps);
+    return g / (square_root(e.s1) + eps);
   }
 };
 
@@ -120,10 +136,11 @@ struct Adagrad {
 
   explicit Adagrad(const hb_step &step) : eps(rounded(step.eps)), decay(rounded(step.weight_decay)) {}
   static double rate(const hb_step &step) { return step.lr; }
-  float operator()(Element &e) const {
-    const float g = coupled(e, decay);
+  template <class F>
+  F operator()(Element<F> &e) const {
+    const F g = coupled(e, decay);
     e.s1 = fused_multiply_add(g, g, e.s1);
-    return g / (std::sqrt(e.s1) + eps);
+    return g / (square_root(e.s1) + eps);
   }
 };
 
@@ -146,7 +163,8 @@ struct Motion {
   float decay;
   bool decays_after;
 
-  float operator()(float p, float direction) const {
+  template <class F>
+  F operator()(F p, F direction) const {
     if (decays_after) return fused_multiply_add(-rate, direction, p) * decay;
     return fused_multiply_add(-rate, direction, p * decay);
   }
@@ -158,13 +176,21 @@ Motion motion_of(const Rule &, const hb_step &step, hb_profile profile, float tr
   return {rounded(Rule::rate(step)) * trust, decays ? rounded(1 - step.lr * step.weight_decay) : 1, profile == HB_CUDA && !Rule::decays_first};
 }
 
+// What a direction lacks of the one whose norm counts: CUDA has one kernel for all Adam-like rules and measures the bias-corrected direction.
+inline double norm_factor(hb_optimizer optimizer, const hb_step &step, hb_profile profile) {
+  return profile == HB_CUDA && optimizer == HB_ADAM ? adam_correction(step) : 1;
+}
+
 // The gradient of an element, scaled; such as are zero may be skipped.
 struct Gradient {
   float scale;
   bool skip_zeros;
 
   explicit Gradient(const hb_step &step) : scale(rounded(step.grad_scale)), skip_zeros(step.skip_zeros != 0) {}
-  float operator()(float raw) const { return scale * raw; }
+  template <class F>
+  F operator()(F raw) const {
+    return scale * raw;
+  }
   bool skips(float scaled) const { return skip_zeros && scaled == 0; }
 };
 

@@ -53,9 +53,10 @@ double median(int repetitions, const Run &run) {
   return times[times.size() / 2];
 }
 
-void line(const char *name, double seconds, double bytes, double operations = 0) {
+void line(const char *name, double seconds, double bytes, double operations = 0, double target = 0) {
   std::printf("%-44s %10.1f us %8.1f GB/s", name, seconds * 1e6, bytes / seconds * 1e-9);
   if (operations > 0) std::printf(" %8.1f GFLOP/s", operations / seconds * 1e-9);
+  if (target > 0) std::printf("   target %.1f us", target * 1e6);
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -180,6 +181,47 @@ int main(int argc, char **argv) {
   if (k.dequantize_blockwise) {
     line("dequantize_blockwise f32", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_FLOAT32}); }), elements * 5.0);
     line("dequantize_blockwise bf16", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_BFLOAT16}); }), elements * 3.0);
+  }
+
+  hb_step step = {};
+  step.lr = 1e-3, step.beta1 = 0.9, step.beta2 = 0.999, step.beta3 = 0.9999, step.alpha = 5, step.eps = 1e-8, step.grad_scale = 1;
+  if (k.optimizer_8bit) {
+    float unsigned_code[256] = {0};
+    int at = 1;
+    for (int i = 0; i < 7; i++)
+      for (int j = 0; j < 2 << i; j++) unsigned_code[at++] = float(std::pow(10, i - 6) * (0.1 + 0.9 * (j + 0.5) / (2 << i)));
+    unsigned_code[255] = 1;
+    const Map8 second = make_map8(unsigned_code);
+    std::vector<float> second_absmax(blocks8, 1e-6f), first_absmax(2 * blocks8, 1e-3f);
+    const auto adam = [&](const char *name, hb_optimizer optimizer, hb_profile profile, hb_dtype dtype, double target, double traffic) {
+      for (uint64_t i = 0; i < 2 * elements; i++) codes[i] = uint8_t(127 + i % 3);
+      std::memset(codes8, 10, elements);
+      const Floats grad = {dtype == HB_FLOAT32 ? static_cast<void *>(values) : halves, dtype};
+      const auto run = [&](int i) {
+        step.step = i + 1;
+        k.optimizer_8bit(optimizer, step, profile, elements, 256, 0, blocks8, {wide, dtype}, grad, codes, codes8, map, &second, first_absmax.data(), second_absmax.data());
+      };
+      line(name, median(9, run), elements * traffic, 0, &k == &avx512_kernels ? target : 0);
+    };
+    adam("optimizer_8bit adam f32", HB_ADAM, HB_REFERENCE, HB_FLOAT32, 12.9e-3, 16);
+    adam("optimizer_8bit adam bf16", HB_ADAM, HB_REFERENCE, HB_BFLOAT16, 0, 10);
+    adam("optimizer_8bit adam f32 cuda", HB_ADAM, HB_CUDA, HB_FLOAT32, 0, 16);
+    adam("optimizer_8bit ademamix f32", HB_ADEMAMIX, HB_REFERENCE, HB_FLOAT32, 0, 18);
+    adam("optimizer_8bit lion f32", HB_LION, HB_REFERENCE, HB_FLOAT32, 0, 14);
+  }
+  if (k.optimizer_32bit) {
+    float *const first = pages<float>(elements), *const second = pages<float>(elements);
+    double norms[2] = {};
+    const auto adam = [&](hb_dtype dtype, double *sums) {
+      const Floats grad = {dtype == HB_FLOAT32 ? static_cast<void *>(values) : halves, dtype};
+      return [=, &k, &step](int i) {
+        step.step = i + 1;
+        k.optimizer_32bit(HB_ADAM, step, HB_REFERENCE, 1, elements, 0, elements, {wide, dtype}, grad, first, second, sums, sums ? sums + 1 : nullptr);
+      };
+    };
+    line("optimizer_32bit adam f32", median(5, adam(HB_FLOAT32, nullptr)), elements * 28.0);
+    line("optimizer_32bit adam bf16", median(5, adam(HB_BFLOAT16, nullptr)), elements * 22.0);
+    line("optimizer_32bit adam f32, norms", median(5, adam(HB_FLOAT32, norms)), elements * 16.0);
   }
 
   float *const out = wide;

@@ -496,6 +496,133 @@ void test_int8_matmul_packed(const Kernels &simd) {
   }
 }
 
+// ── Optimizers ──
+
+const hb_optimizer optimizers[] = {HB_ADAM, HB_MOMENTUM, HB_RMSPROP, HB_ADAGRAD, HB_LION, HB_ADEMAMIX};
+bool has_two_states(hb_optimizer optimizer) { return optimizer == HB_ADAM || optimizer == HB_ADEMAMIX; }
+uint64_t stacked_of(hb_optimizer optimizer) { return optimizer == HB_ADEMAMIX ? 2 : 1; }
+
+hb_step step_of(int round) {
+  hb_step step = {};
+  step.lr = 1e-3, step.beta1 = 0.9, step.beta2 = 0.999, step.beta3 = 0.9999, step.alpha = 5, step.eps = 1e-8;
+  step.weight_decay = round % 3 == 1 ? 0.02 : 0;
+  step.grad_scale = round % 4 == 2 ? 0.37 : 1;
+  step.step = round % 5 == 0 ? 1 : 17;
+  step.skip_zeros = round % 4 == 3;
+  return step;
+}
+
+/// Gradients or states of a few magnitudes; zeros of both signs, runs of zeros, subnormal and huge numbers, and if `hostile` NaN and Infinity.
+std::vector<float> numbers(uint64_t size, bool hostile) {
+  std::vector<float> values(size);
+  float scale = 1;
+  for (uint64_t i = 0; i < size; i++) {
+    if (i % 64 == 0) scale = below(5) == 0 ? 0 : below(9) == 0 ? 1e-39f : below(9) == 0 ? 1e36f : std::ldexp(1.0f, int(below(30)) - 20);
+    values[i] = below(6) == 0 ? (below(2) ? 0.0f : -0.0f) : normal() * scale;
+    if (hostile && below(200) == 0) values[i] = below(2) ? NAN : below(2) ? INFINITY : -INFINITY;
+  }
+  return values;
+}
+
+/// A NaN carries whichever operand's bits came first in the instruction; which one that is no compiler promises.
+std::vector<float> without_payloads(std::vector<float> values) {
+  for (float &v : values) v = v != v ? NAN : v;
+  return values;
+}
+std::vector<float> values_of(const Buffer &buffer, uint64_t size) {
+  std::vector<float> values(size);
+  for (uint64_t i = 0; i < size; i++) values[i] = buffer.at(i);
+  return without_payloads(values);
+}
+
+const char *describe(hb_optimizer optimizer, hb_profile profile, int round, const char *what) {
+  static char text[96];
+  std::snprintf(text, sizeof text, "%s of optimizer %d, profile %d, round %d", what, int(optimizer), int(profile), round);
+  return text;
+}
+
+void test_optimizer_32bit(const Kernels &simd) {
+  if (!simd.optimizer_32bit) return;
+  Report report{simd.isa, "optimizer_32bit"};
+  for (const hb_optimizer optimizer : optimizers)
+    for (const hb_profile profile : {HB_REFERENCE, HB_CUDA})
+      for (int round = 0; round < 90; round++) {
+        const uint64_t size = 1 + below(1500), begin = round % 2 ? below(size) : 0, end = round % 2 ? begin + below(size - begin + 1) : size;
+        const bool hostile = round % 6 == 5;
+        const hb_step step = step_of(round);
+        Buffer param(numbers(size, hostile), dtypes[round % 3]), want_param(param);
+        const Buffer grad(numbers(size, hostile), dtypes[round / 3 % 3]);
+        std::vector<float> state1 = numbers(size * stacked_of(optimizer), hostile), state2 = numbers(size, hostile);
+        for (float &v : state2) v = std::fabs(v);
+        if (!has_two_states(optimizer)) state2.clear();
+        std::vector<float> want1(state1), want2(state2);
+        std::vector<double> norms(2, 0.5), want_norms(norms);
+        const auto run = [&](const Kernels &k, MutableFloats p, std::vector<float> &s1, std::vector<float> &s2, double *sums) {
+          k.optimizer_32bit(optimizer, step, profile, 0.75f, size, begin, end, p, grad.in(), s1.data(), s2.data(), sums, sums ? sums + 1 : nullptr);
+        };
+        run(simd, param.out(), state1, state2, norms.data());
+        run(scalar_kernels, want_param.out(), want1, want2, want_norms.data());
+        for (auto *pair : {&norms, &want_norms})
+          for (double &norm : *pair) norm = norm != norm ? NAN : norm;
+        report.same(norms, want_norms, describe(optimizer, profile, round, "norms"));
+        run(simd, param.out(), state1, state2, nullptr);
+        run(scalar_kernels, want_param.out(), want1, want2, nullptr);
+        report.same(values_of(param, size), values_of(want_param, size), describe(optimizer, profile, round, "param"));
+        report.same(without_payloads(state1), without_payloads(want1), describe(optimizer, profile, round, "state1"));
+        report.same(without_payloads(state2), without_payloads(want2), describe(optimizer, profile, round, "state2"));
+        report.blocks++;
+      }
+}
+
+/// Block scales of every kind.
+std::vector<float> scales(uint64_t count, bool hostile) {
+  std::vector<float> values(count);
+  for (float &v : values) {
+    const uint64_t kind = below(10);
+    v = kind == 0 ? 0 : kind == 1 ? from_bits(uint32_t(below(1 << 24))) : kind == 2 ? 3e38f : std::ldexp(std::fabs(normal()), int(below(40)) - 30);
+    if (hostile && kind == 3) v = below(2) ? NAN : INFINITY;
+  }
+  return values;
+}
+
+void test_optimizer_8bit(const Kernels &simd) {
+  if (!simd.optimizer_8bit) return;
+  Report report{simd.isa, "optimizer_8bit"};
+  const std::vector<Map8> maps = maps8();
+  const Map8 &second = maps[1];
+  for (const hb_optimizer optimizer : optimizers)
+    for (const hb_profile profile : {HB_REFERENCE, HB_CUDA})
+      for (const uint64_t block_size : {uint64_t(256), uint64_t(64), uint64_t(2048), uint64_t(100), uint64_t(8192)})
+        for (int round = 0; round < (block_size == 256 ? 90 : 30); round++) {
+          const uint64_t size = 1 + below(block_size < 2048 ? 20 * block_size : 4 * block_size), blocks = (size + block_size - 1) / block_size;
+          const uint64_t begin = round % 2 ? below(blocks) : 0, end = round % 2 ? begin + below(blocks - begin + 1) : blocks;
+          const bool hostile = round % 6 == 5;
+          const hb_step step = step_of(round);
+          const Map8 &map1 = round % 7 == 6 ? maps[below(maps.size())] : optimizer == HB_RMSPROP || optimizer == HB_ADAGRAD ? second : maps[0];
+          const Map8 &map2 = round % 8 == 7 ? maps[below(maps.size())] : second;
+          Buffer param(numbers(size, hostile), dtypes[round % 3]), want_param(param);
+          const Buffer grad(numbers(size, hostile), dtypes[round / 3 % 3]);
+          std::vector<uint8_t> codes1(size * stacked_of(optimizer)), codes2(has_two_states(optimizer) ? size : 0);
+          for (auto *codes : {&codes1, &codes2})
+            for (uint8_t &c : *codes) c = uint8_t(engine());
+          std::vector<float> absmax1 = scales(blocks * stacked_of(optimizer), hostile), absmax2 = scales(codes2.empty() ? 0 : blocks, hostile);
+          std::vector<uint8_t> want1(codes1), want2(codes2);
+          std::vector<float> want_absmax1(absmax1), want_absmax2(absmax2);
+          for (int again = 0; again < 2; again++) {
+            simd.optimizer_8bit(optimizer, step, profile, size, block_size, begin, end, param.out(), grad.in(), codes1.data(), codes2.data(), map1, &map2,
+                                absmax1.data(), absmax2.data());
+            scalar_kernels.optimizer_8bit(optimizer, step, profile, size, block_size, begin, end, want_param.out(), grad.in(), want1.data(), want2.data(), map1,
+                                          &map2, want_absmax1.data(), want_absmax2.data());
+          }
+          report.same(values_of(param, size), values_of(want_param, size), describe(optimizer, profile, round, "param"));
+          report.same(codes1, want1, describe(optimizer, profile, round, "codes1"));
+          report.same(codes2, want2, describe(optimizer, profile, round, "codes2"));
+          report.same(without_payloads(absmax1), without_payloads(want_absmax1), describe(optimizer, profile, round, "absmax1"));
+          report.same(without_payloads(absmax2), without_payloads(want_absmax2), describe(optimizer, profile, round, "absmax2"));
+          report.blocks += blocks;
+        }
+}
+
 void test_table(const Kernels &simd) {
   test_dequantize_4bit(simd);
   test_gemm_4bit(simd);
@@ -509,6 +636,8 @@ void test_table(const Kernels &simd) {
   test_int8_matmul_packed(simd);
   test_int8_mm_dequant(simd);
   test_gemm(simd);
+  test_optimizer_32bit(simd);
+  test_optimizer_8bit(simd);
 }
 
 }  // namespace
