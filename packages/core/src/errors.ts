@@ -164,6 +164,36 @@ export const errorCatalogue = {
     "A file is not a halfbyte library, or belongs to another backend.",
     "Remove it from the folder, and build the right one.",
   ),
+  LIBRARY_MANIFEST_INVALID: entry(
+    "LibraryManifestInvalidError",
+    "The manifest that belongs beside a native library is missing, unreadable or does not name it.",
+    "Build the library again with its own script, or install its package again.",
+  ),
+  LIBRARY_CHANGED: entry(
+    "LibraryChangedError",
+    "A native library is not the file that its manifest describes.",
+    "Build it again, or install its package again; until then it is not loaded.",
+  ),
+  LIBRARY_CRASHED: entry(
+    "LibraryCrashedError",
+    "A native library ended the process that tried it.",
+    "Build it again on this machine, and report it with the message if it still crashes.",
+  ),
+  LIBRARY_HUNG: entry(
+    "LibraryHungError",
+    "A native library gave no answer to the process that tried it.",
+    "Try again on an idle machine, and report it with the message if it still hangs.",
+  ),
+  LIBRARY_WRONG_ANSWER: entry(
+    "LibraryWrongAnswerError",
+    "A native library computed something else than the reference.",
+    "Build it again, and report it with the message if it still happens.",
+  ),
+  PROBE_UNAVAILABLE: entry(
+    "ProbeUnavailableError",
+    "No process can be started here to try a native library in.",
+    "Run the program with Node or Electron, outside a single-file build, and allow it to start processes.",
+  ),
   // safetensors container
   HEADER_TRUNCATED: entry("HeaderTruncatedError", "The file ends before its header does.", "Download the file again."),
   HEADER_TOO_LARGE: entry(

@@ -88,7 +88,9 @@ export {
   type Profile,
   type Step,
 } from "./kernels.js";
+export { type LogLevel, logOnce } from "./logger.js";
 export { ademamixSchedule } from "./optimizer-schedule.js";
+export { type PassCache, passCache } from "./pass-cache.js";
 export { dequantize, nestedScales, type QuantizeOptions, quantize } from "./quantize.js";
 export { createQuantizedTensor, type QuantizedParts, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 export { createRandom, type Random } from "./random.js";

@@ -1,14 +1,15 @@
 /**
- * Remembered passes of the self-test: one JSON file in the user's cache folder on Node, localStorage in browsers. An entry can
- * only skip a test that passed; a corrupt or foreign-owned file is ignored. Nothing is remembered for a provider that does not
- * name its build (`versions.build`): it could not be told from a changed one.
+ * Remembered passes of a test, each a string that names everything the pass holds for: one JSON file per kind of test in the
+ * user's cache folder on Node, localStorage in browsers. An entry can only skip a test that passed; a corrupt or foreign-owned
+ * file is ignored.
  */
-import type { Device } from "./device.js";
 import { builtinModule, environment } from "./environment.js";
-import type { Detection } from "./registry.js";
-import { version } from "./version.js";
 
-const storageName = "halfbyte-self-test";
+export interface PassCache {
+  has(key: string): boolean;
+  add(key: string): void;
+}
+
 const entryLimit = 64;
 
 interface Home {
@@ -24,14 +25,14 @@ interface Files {
   renameSync(from: string, to: string): void;
 }
 
-function fileHome(): Home | undefined {
+function fileHome(name: string): Home | undefined {
   const files = builtinModule<Files>("node:fs");
   const base =
     environment("XDG_CACHE_HOME") ??
     environment("LOCALAPPDATA") ??
     (environment("HOME") && `${environment("HOME")}/.cache`);
   if (!files || !base) return undefined;
-  const path = `${base}/halfbyte/self-test.json`;
+  const path = `${base}/halfbyte/${name}.json`;
   const owner = (globalThis as { process?: { getuid?(): number; pid?: number } }).process;
   return {
     load: () =>
@@ -44,9 +45,9 @@ function fileHome(): Home | undefined {
   };
 }
 
-function browserHome(): Home | undefined {
-  const storage = permittedStorage();
-  return storage && { load: () => storage.getItem(storageName), save: (text) => storage.setItem(storageName, text) };
+function browserHome(name: string): Home | undefined {
+  const [storage, item] = [permittedStorage(), `halfbyte-${name}`];
+  return storage && { load: () => storage.getItem(item), save: (text) => storage.setItem(item, text) };
 }
 
 /** Looking at it throws in frames that may not store anything. */
@@ -63,10 +64,6 @@ interface Storage {
   setItem(key: string, value: string): void;
 }
 
-const keyOf = (device: Device, { versions, devices }: Detection): string | undefined =>
-  versions["build"] &&
-  JSON.stringify([version, device.name, device.tier, versions, devices.map(({ id, name }) => [id, name])]);
-
 function passes(home: Home): string[] {
   try {
     const parsed: unknown = JSON.parse(home.load() ?? "[]");
@@ -77,19 +74,25 @@ function passes(home: Home): string[] {
   }
 }
 
-const homeOf = (): Home | undefined => fileHome() ?? browserHome();
-
-export function hasPassed(device: Device, detection: Detection): boolean {
-  const [home, key] = [homeOf(), keyOf(device, detection)];
-  return home !== undefined && key !== undefined && passes(home).includes(key);
+/** The passes of one kind of test. Where it is kept is asked each time: the environment may change. */
+export function passCache(name: string): PassCache {
+  const home = () => fileHome(name) ?? browserHome(name);
+  return {
+    has(key) {
+      const kept = home();
+      return kept !== undefined && passes(kept).includes(key);
+    },
+    add(key) {
+      const kept = home();
+      if (kept) remember(kept, key);
+    },
+  };
 }
 
-export function rememberPass(device: Device, detection: Detection): void {
-  const [home, key] = [homeOf(), keyOf(device, detection)];
-  if (!home || !key) return;
+function remember(home: Home, key: string): void {
   try {
     home.save(JSON.stringify([key, ...passes(home)].slice(0, entryLimit)));
   } catch {
-    // A cache that cannot be written costs a few milliseconds next time, nothing else.
+    // A cache that cannot be written costs one test next time, nothing else.
   }
 }
