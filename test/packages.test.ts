@@ -1,8 +1,8 @@
 /** The published packages, installed from their tarballs, do what a user's first minutes ask of them. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Captured } from "../scripts/run.mjs";
+import { type Captured, root } from "../scripts/run.mjs";
 import { readTarball } from "../scripts/tarball.mjs";
 import { type InstalledPackages, installedPackages, installTimeout, node, npx } from "./installed-packages.js";
 
@@ -25,6 +25,28 @@ describe("import and require", () => {
     await printed("vectors.mjs", `await import("@halfbyte/conformance/vectors")`);
     await printed("vectors.cjs", `require("@halfbyte/conformance/vectors")`);
   });
+
+  it.for(["mjs", "cjs"])("the native CPU backend tries its library and opens, from %s", async (kind, { skip }) => {
+    const build = join(root, "packages", "backend-cpu", "build");
+    if (!existsSync(join(build, "manifest.json"))) skip("libhalfbyte_cpu is not built: run `pnpm build:native`");
+    const cache = join(installed.folder, `cache-${kind}`);
+    const tier = await printed(`open.${kind}`, openCpu(kind, { XDG_CACHE_HOME: cache, HALFBYTE_LIBRARY_PATH: build }));
+    expect(["scalar", "avx2", "avx512", "neon"]).toContain(tier.trim());
+    expect(JSON.parse(readFileSync(join(cache, "halfbyte", "probe.json"), "utf8"))).toHaveLength(1);
+  });
+
+  const openCpu = (kind: string, environment: object) => `
+    ${["core", "backend-cpu"].map((name) => importFrom(kind, name)).join("\n")}
+    Object.assign(process.env, ${JSON.stringify(environment)});
+    core.openBackend([backend_cpu.cpu()], { order: ["cpu"] }).then(async (backend) => {
+      console.log(backend.tier);
+      await backend.dispose();
+    });`;
+
+  const importFrom = (kind: string, name: string) =>
+    kind === "mjs"
+      ? `import * as ${name.replace("-", "_")} from "@halfbyte/${name}";`
+      : `const ${name.replace("-", "_")} = require("@halfbyte/${name}");`;
 
   async function printed(file: string, text: string): Promise<string> {
     writeFileSync(join(installed.folder, file), text);

@@ -1,3 +1,4 @@
+import { copyFile } from "node:fs/promises";
 import { defineConfig } from "tsup";
 
 export default defineConfig({
@@ -12,4 +13,6 @@ export default defineConfig({
   shims: true,
   noExternal: ["@halfbyte/native"],
   target: "es2022",
+  // A script of its own, which no build may change: the loader starts it by its path.
+  onSuccess: () => copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs"),
 });

@@ -1,18 +1,26 @@
 /**
- * `node scripts/build-native.mjs [--force] [--target aarch64]`: builds build/libhalfbyte_cpu.* with CMake when it is missing or older than
- * its sources. Plain Node: runs before anything is installed. Without CMake or a C++ compiler it says so and succeeds, because the package
- * works without the library; a build that fails is a failure. With a target it cross-compiles into build/<target>, and a missing compiler
- * is a failure too.
+ * `node scripts/build-native.mjs [--force] [--target aarch64]`: builds build/libhalfbyte_cpu.* and its manifest with CMake when it is
+ * missing or older than its sources. Plain Node: runs before anything is installed. Without CMake or a C++ compiler it says so and succeeds,
+ * because the package works without the library; a build that fails is a failure. With a target it cross-compiles into build/<target>, and
+ * a missing compiler, or QEMU to ask the result who it is, is a failure too.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { hasManifest, writeManifest } from "./write-manifest.mjs";
 
 const folder = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 /** What can be built on another machine. */
-const targets = { aarch64: { compiler: "aarch64-linux-gnu-g++", toolchain: "aarch64-linux.cmake" } };
+const targets = {
+  aarch64: {
+    compiler: "aarch64-linux-gnu-g++",
+    toolchain: "aarch64-linux.cmake",
+    machine: { platform: "linux", arch: "arm64" },
+    emulator: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+  },
+};
 
 const { force, target } = optionsOf(process.argv.slice(2));
 const buildFolder = join(folder, "build", target ?? "");
@@ -61,10 +69,10 @@ function isSet(value) {
   return value !== undefined && value !== "" && value !== "0" && value !== "false";
 }
 
-/** Newer than everything it is made of. */
+/** Newer than everything it is made of, and what its manifest says. */
 function isUpToDate() {
   const built = changedAt(library);
-  return built > 0 && sources().every((file) => changedAt(file) < built);
+  return built > 0 && sources().every((file) => changedAt(file) < built) && hasManifest(library);
 }
 
 function sources() {
@@ -118,7 +126,16 @@ function build(cmake, compiler) {
   }
   // As new as what it was made from, even if CMake found nothing to link again.
   utimesSync(library, started, started);
+  writeManifest(library, targets[target]?.machine ?? process, buildInfo());
   return 0;
+}
+
+/** What the library says of itself. */
+function buildInfo() {
+  const [program, ...args] = [...(targets[target]?.emulator ?? []), join(cmakeFolder, "print_build_info")];
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${[program, ...args].join(" ")} failed: ${error?.message ?? stderr}`);
+  return JSON.parse(stdout);
 }
 
 /** CMake keeps to the compiler of its cache. */

@@ -1,6 +1,4 @@
 /** Where the CPU library lies, and what identifies its build. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LibraryCandidate, libraryCandidates, libraryFile } from "@halfbyte/native";
@@ -15,16 +13,8 @@ export const buildRemedy =
 export const cpuLibraries = (): LibraryCandidate[] =>
   libraryCandidates(libraryFile("halfbyte_cpu"), [join(packageFolder, "build")]);
 
-/** SHA-256 of every library that may be opened; undefined when there is none or one cannot be read. */
+/** SHA-256 of every library that may be opened; undefined when there is none. */
 export function buildHash(candidates: readonly LibraryCandidate[]): string | undefined {
-  const present = candidates.filter(({ refusal }) => refusal === undefined);
-  if (present.length === 0) return undefined;
-  try {
-    return present.map(({ path }) => sha256(path)).join("+");
-  } catch {
-    // Without a hash a passed self-test is not remembered; opening the file will tell what is wrong.
-    return undefined;
-  }
+  const hashes = candidates.flatMap(({ sha256 }) => sha256 ?? []);
+  return hashes.length === 0 ? undefined : hashes.join("+");
 }
-
-const sha256 = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");

@@ -9,6 +9,9 @@ export function machine(): Detection["devices"][number] {
   return { id: "cpu", name: model || process.arch, memoryBytes: memoryBytes(), software: false };
 }
 
+/** HALFBYTE_CPU_ISA. */
+export const instructionSetCap = (): string | undefined => process.env["HALFBYTE_CPU_ISA"] || undefined;
+
 const settings = {
   HALFBYTE_CPU_ISA: "the highest instruction set the library may use",
   HALFBYTE_THREADS: "the number of threads",

@@ -13,7 +13,7 @@ import {
 } from "@halfbyte/core";
 import { type LibraryCandidate, libraryError, loadLibrary, type MemoryUse, NativeDevice } from "@halfbyte/native";
 import { buildHash, buildRemedy, cpuLibraries } from "./library.js";
-import { machine, memoryBytes, settingSources } from "./machine.js";
+import { instructionSetCap, machine, memoryBytes, settingSources } from "./machine.js";
 
 const tiers = ["native", "reference"] as const;
 const memoryUses = ["fast", "lean"] as const;
@@ -27,6 +27,8 @@ export interface CpuOptions {
   /** fast (default): weights of products are kept a second time, as the kernels read them best; lean: they are not. */
   readonly memory?: MemoryUse;
 }
+
+type OpenOptions = CpuOptions & { readonly signal?: AbortSignal };
 
 /** SIMD kernels on all cores, in a library that is loaded when the backend is opened. */
 export function cpu(given: CpuOptions = {}): BackendProvider<CpuOptions> {
@@ -71,18 +73,23 @@ function refusalOf(candidates: readonly LibraryCandidate[]): HalfbyteError | und
   return refused.length < candidates.length ? undefined : libraryError("cpu", refused, buildRemedy);
 }
 
-const asksForWasm = (): boolean => (process.env["HALFBYTE_CPU_ISA"] ?? "").startsWith("wasm");
+const asksForWasm = (): boolean => instructionSetCap()?.startsWith("wasm") === true;
 
 const noWasm = (): HalfbyteError =>
   halfbyteError("NOT_AVAILABLE", "HALFBYTE_CPU_ISA asks for WebAssembly, which this release does not have.", {
     remedy: "Unset HALFBYTE_CPU_ISA, or set it to avx512, avx2, neon or scalar.",
   });
 
-function open({ tier = "native", threads = 0, memory = "fast" }: CpuOptions): Promise<Device> | Device {
+async function open({ tier = "native", threads = 0, memory = "fast", signal }: OpenOptions): Promise<Device> {
   expectOptions(tier, threads, memory);
   if (tier === "reference") return reference().open();
   if (asksForWasm()) throw noWasm();
-  const { functions, build } = loadLibrary("cpu", cpuLibraries(), buildRemedy);
+  const { functions, build } = await loadLibrary(cpuLibraries(), {
+    backend: "cpu",
+    machine: [machine().name, instructionSetCap() ?? ""],
+    remedy: buildRemedy,
+    ...(signal ? { signal } : {}),
+  });
   return new NativeDevice(functions, {
     name: "cpu",
     tier: build.isa,

@@ -1,8 +1,8 @@
 /**
- * The functions of halfbyte.h as TypeScript sees them. This is the only file that speaks koffi. Pointers are BigInt addresses;
+ * The functions of halfbyte.h as TypeScript sees them. This file and probe-child.cjs are the only ones that speak koffi. Pointers are BigInt addresses;
  * a typed array in place of a pointer is passed by its address, without a copy.
  */
-import { type KoffiFunc, type LibraryHandle, load, out, pointer, struct } from "koffi";
+import { type KoffiFunc, type LibraryHandle, load, pointer, struct } from "koffi";
 
 /** An address in the memory of a device, or of a queue. */
 export type Pointer = bigint;
@@ -244,6 +244,7 @@ export type NativeFunctions = QueueFunctions & PackingFunctions & EnqueueFunctio
 
 // C types. Pointers are all untyped: koffi would otherwise convert arrays element by element.
 const address = "void *";
+const pointerOut = "_Out_ void **";
 const u64 = "uint64_t";
 const u32 = "uint32_t";
 const i32 = "int32_t";
@@ -264,7 +265,7 @@ const step = struct({
 });
 const stepPointer = pointer(step);
 
-type Type = string | typeof stepPointer | ReturnType<typeof out>;
+type Type = string | typeof stepPointer;
 type Signature = readonly [result: string, parameters: readonly Type[]];
 
 const identitySignatures: Readonly<Record<keyof IdentityFunctions, Signature>> = {
@@ -274,7 +275,7 @@ const identitySignatures: Readonly<Record<keyof IdentityFunctions, Signature>> =
 
 /** In the order of the header. */
 const functionSignatures: Readonly<Record<keyof NativeFunctions, Signature>> = {
-  hb_queue_create: [i32, [i32, i32, out(pointer(address))]],
+  hb_queue_create: [i32, [i32, i32, pointerOut]],
   hb_queue_destroy: ["void", [address]],
   hb_queue_allow_inline: ["void", [address, i32]],
   hb_queue_last: [u64, [address]],

@@ -58,14 +58,14 @@ describe("functions of the ABI", () => {
   function kindOf(type: string): string {
     const plain = type.replace(/\bconst\b/g, "").trim();
     if (plain.includes("hb_step")) return "hb_step *";
-    if (plain.includes("**")) return "out";
+    if (plain.includes("**")) return "_Out_ void **";
     if (plain.includes("*")) return "void *";
     return typedefs[plain] ?? plain;
   }
 
   const step = signatures.hb_optimizer_update_32bit[1].find((type) => typeof type !== "string");
   const kindOfBound = (type: unknown): string =>
-    typeof type === "string" ? type : type === step ? "hb_step *" : "out";
+    typeof type === "string" ? type : type === step ? "hb_step *" : "unknown";
 
   const prototypes = [...code.matchAll(/HB_API ([\w\s]+?\*?)\s*(hb_\w+)\(([^;]*)\);/g)].map(
     ([, result, name, parameters]) => ({

@@ -1,66 +1,76 @@
-/** What is not a library of ours is refused with its reason, and the next candidate is tried. */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+/** No library, whatever it does, takes this process down: it is refused with its reason, and the next candidate is used. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { isHalfbyteError } from "@halfbyte/core";
-import { afterEach, describe, expect, it, type TestContext } from "vitest";
-import { abiVersion } from "../src/abi.js";
-import { parseBuildInfo } from "../src/build-info.js";
-import { libraryCandidates, libraryError, libraryFile, loadLibrary } from "../src/load-library.js";
-import { compileLibrary, compiler, identity, noCompiler, temporaryFolder } from "./stub.js";
+import { afterEach, beforeEach, describe, expect, it, type TestContext, vi } from "vitest";
+import { type LoadOptions, libraryError, loadLibrary } from "../src/load-library.js";
+import {
+  atLoad,
+  compileLibrary,
+  found,
+  identity,
+  noStubs,
+  otherFunctions,
+  temporaryFolder,
+  workingLibrary,
+} from "./stub.js";
 
-const isLinux = process.platform === "linux";
+beforeEach(() => void vi.stubEnv("XDG_CACHE_HOME", temporaryFolder()));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+const options: LoadOptions = { backend: "cpu", machine: [] };
 
 /** The error of loading this one file. */
-function refusalOf(path: string) {
-  try {
-    loadLibrary("cpu", [{ path }]);
-  } catch (thrown) {
-    if (isHalfbyteError(thrown)) return thrown;
-    throw thrown;
-  }
+async function refusalOf(path: string, given: Partial<LoadOptions> = {}) {
+  const thrown: unknown = await loadLibrary([found(path)], { ...options, ...given }).catch((error: unknown) => error);
+  if (isHalfbyteError(thrown)) return thrown;
   throw new Error(`${path} was loaded.`);
 }
 
+function stub(context: TestContext, body: string, ...flags: readonly string[]): string {
+  if (noStubs) context.skip(noStubs);
+  return compileLibrary(temporaryFolder(), body, ...flags);
+}
+
 describe("files that are no library", () => {
-  it("a missing one", () => {
-    const [candidate] = libraryCandidates("libnothing.so", [temporaryFolder()]);
-    expect(candidate?.refusal).toMatchObject({ code: "LIBRARY_NOT_FOUND" });
-    expect(candidate?.refusal?.message).toContain("libnothing.so");
-  });
-
-  it("a folder of that name", () => {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, "libfolder.so"));
-    expect(libraryCandidates("libfolder.so", [folder])[0]?.refusal?.code).toBe("LIBRARY_NOT_FOUND");
-  });
-
-  it("a text", () => {
+  it.each([
+    ["a text", "This is not a library, whatever its name says.\n".repeat(100)],
+    ["an empty file", ""],
+  ])("%s", async (_, text) => {
     const path = join(temporaryFolder(), "libtext.so");
-    writeFileSync(path, "This is not a library, whatever its name says.\n".repeat(100));
-    expect(refusalOf(path)).toMatchObject({ code: "LIBRARY_LOAD_FAILED", details: { found: path, expected: "cpu" } });
+    writeFileSync(path, text);
+    const details = { found: path, expected: "cpu" };
+    expect(await refusalOf(path)).toMatchObject({ code: "LIBRARY_LOAD_FAILED", details });
   });
 
-  it("an empty file", () => {
-    const path = join(temporaryFolder(), "libempty.so");
-    writeFileSync(path, "");
-    expect(refusalOf(path).code).toBe("LIBRARY_LOAD_FAILED");
-  });
-
-  it("a library of another machine", (context) => {
+  it("a library of another machine", async (context) => {
     const path = join(temporaryFolder(), "libother.so");
     writeFileSync(path, elfOfAnotherMachine(context));
-    expect(refusalOf(path).code).toBe("LIBRARY_LOAD_FAILED");
+    expect((await refusalOf(path)).code).toBe("LIBRARY_LOAD_FAILED");
   });
 
-  it("one that ends early, wherever that is", ({ skip }) => {
-    if (!isLinux || !compiler) skip(compiler ? "stubs are built on Linux" : noCompiler);
+  it("one that ends early, wherever that is", async (context) => {
+    const bytes = readFileSync(stub(context, identity()));
     const folder = temporaryFolder();
-    const bytes = readFileSync(compileLibrary(folder, identity("HB_ABI_VERSION", '{"backend":"cpu"}')));
     for (const end of [1, 3, 4, 20, 63, 64, 200, 1000, bytes.length >> 1, bytes.length - 100, bytes.length - 1]) {
       const path = join(folder, `libtruncated${end}.so`);
       writeFileSync(path, bytes.subarray(0, end));
-      expect(refusalOf(path).code, `${end} bytes`).toBe("LIBRARY_LOAD_FAILED");
+      expect((await refusalOf(path)).code, `${end} bytes`).toBe("LIBRARY_LOAD_FAILED");
     }
+  });
+
+  it("one that needs a library which is not there", async (context) => {
+    const folder = temporaryFolder();
+    const needed = stub(context, "int needed(void) { return 1; }");
+    renameSync(needed, join(folder, "libneeded.so"));
+    const user = "int needed(void); int use(void) { return needed(); }";
+    const path = stub(context, user, "-L", folder, "-Wl,--no-as-needed", "-lneeded");
+    rmSync(folder, { recursive: true });
+    const error = await refusalOf(path);
+    expect(error).toMatchObject({ code: "LIBRARY_LOAD_FAILED", message: expect.stringContaining("libneeded.so") });
   });
 });
 
@@ -74,138 +84,120 @@ function elfOfAnotherMachine({ skip }: TestContext): Uint8Array {
 }
 
 describe("libraries that answer wrongly", () => {
-  const stub = (context: TestContext, body: string): string => {
-    if (!isLinux || !compiler) context.skip(compiler ? "stubs are built on Linux" : noCompiler);
-    return compileLibrary(temporaryFolder(), body);
-  };
-
-  it("one that is not ours", (context) => {
-    expect(refusalOf(stub(context, "int other(void) { return 1; }")).code).toBe("LIBRARY_WRONG_KIND");
+  it("one that is not ours", async (context) => {
+    const path = stub(context, "int other(void) { return 1; }");
+    expect((await refusalOf(path)).code).toBe("LIBRARY_WRONG_KIND");
   });
 
-  it("another version of the ABI", (context) => {
-    const error = refusalOf(stub(context, identity("HB_ABI_VERSION + 1", '{"backend":"cpu"}')));
+  it("another version of the ABI, of which nothing else is called", async (context) => {
+    const error = await refusalOf(stub(context, `${identity("7777").replace('return "', 'abort(); return "')}`));
     expect(error.code).toBe("LIBRARY_ABI_MISMATCH");
-    expect(error.message).toContain(`ABI version ${abiVersion + 1}; this package needs ${abiVersion}`);
+    expect(error.message).toContain("ABI version 7777; this package needs");
   });
 
-  it("the right version without the functions", (context) => {
-    const error = refusalOf(stub(context, identity("HB_ABI_VERSION", '{"backend":"cpu"}')));
+  it("the right version without one of the functions", async (context) => {
+    const all = identity() + otherFunctions(identity());
+    const error = await refusalOf(stub(context, all.replace("hb_int8_mm_dequant(", "hb_renamed(")));
     expect(error.code).toBe("LIBRARY_ABI_MISMATCH");
-    expect(error.message).toContain("hb_queue_create");
+    expect(error.message).toContain("hb_int8_mm_dequant");
   });
 
-  it("the library of another backend", (context) => {
-    const error = refusalOf(stub(context, identity("HB_ABI_VERSION", '{"backend":"cuda"}')));
+  it("the library of another backend", async (context) => {
+    const error = await refusalOf(stub(context, (await workingLibrary()).replace('\\"cpu\\"', '\\"cuda\\"')));
     expect(error.code).toBe("LIBRARY_WRONG_KIND");
     expect(error.message).toContain('"cuda"');
   });
 
-  it("a build info that is no JSON", (context) => {
-    expect(refusalOf(stub(context, identity("HB_ABI_VERSION", "cpu"))).code).toBe("LIBRARY_WRONG_KIND");
+  it("a build info that is no JSON", async (context) => {
+    const body = identity("HB_ABI_VERSION", "cpu");
+    expect((await refusalOf(stub(context, body + otherFunctions(body)))).code).toBe("LIBRARY_WRONG_KIND");
   });
 
-  it("every refusal is told, the first telling one decides", (context) => {
-    const path = stub(context, identity("7", "{}"));
-    const error = libraryErrorOf([
+  it.for(["codes[70] ^= 1;", "absmax[2] += 1;", "return HB_FAILED;"])(
+    "a known answer spoiled by %s",
+    async (mistake, context) => {
+      expect((await refusalOf(stub(context, await workingLibrary(mistake)))).code).toBe("LIBRARY_WRONG_ANSWER");
+    },
+  );
+});
+
+describe("libraries that end or stop their process", () => {
+  const hang = "for (;;) usleep(1000);";
+
+  it.for([
+    ["a write to nowhere", "*(volatile int *)8 = 1;", "SIGSEGV"],
+    ["abort()", "abort();", "SIGABRT"],
+    ["an illegal instruction", "__builtin_trap();", /SIG(ILL|TRAP)/],
+    ["a failing exit()", "_exit(3);", "code 3"],
+    ["a good exit()", "_exit(0);", "code 0"],
+  ] as const)("%s while it is loaded", async ([, statements, how], context) => {
+    const error = await refusalOf(stub(context, atLoad(statements) + (await workingLibrary())));
+    expect(error).toMatchObject({ code: "LIBRARY_CRASHED", message: expect.stringContaining("being loaded") });
+    expect(error.message).toMatch(how);
+  });
+
+  it("a crash while it computes, with its last words", async (context) => {
+    const path = stub(context, await workingLibrary('fprintf(stderr, "first\\nno such tile\\n"); abort();'));
+    const error = await refusalOf(path);
+    expect(error).toMatchObject({ code: "LIBRARY_CRASHED", message: expect.stringContaining("quantizing") });
+    expect(error.message).toContain('saying "no such tile"');
+  });
+
+  it("a crash when its process ends", async (context) => {
+    const atExit = "__attribute__((destructor)) static void at_exit() { abort(); }";
+    const error = await refusalOf(stub(context, atExit + (await workingLibrary())));
+    expect(error).toMatchObject({ code: "LIBRARY_CRASHED", message: expect.stringContaining("being closed") });
+  });
+
+  it("a loop while it is loaded; the event loop goes on meanwhile", async (context) => {
+    const path = stub(context, atLoad(hang) + (await workingLibrary()));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 10);
+    const error = await refusalOf(path, { limitMs: 1000 });
+    clearInterval(timer);
+    expect(error).toMatchObject({ code: "LIBRARY_HUNG", message: expect.stringContaining("being loaded") });
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it("a loop while it computes", async (context) => {
+    const error = await refusalOf(stub(context, await workingLibrary(hang)), { limitMs: 1000 });
+    expect(error).toMatchObject({ code: "LIBRARY_HUNG", message: expect.stringContaining("quantizing") });
+  });
+});
+
+describe("the next candidate", () => {
+  it("is used, and what came before it is said", async (context) => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const [broken, missing] = [stub(context, atLoad("abort();")), join(temporaryFolder(), "libgone.so")];
+    const working = stub(context, await workingLibrary());
+    const refusal = { code: "LIBRARY_NOT_FOUND", message: `${missing} does not exist.`, remedy: "" };
+    const library = await loadLibrary([{ path: missing, refusal }, found(broken), found(working)], options);
+    expect(library).toMatchObject({ path: working, build: { backend: "cpu" } });
+    expect(library.refused.map(({ code }) => code)).toEqual(["LIBRARY_NOT_FOUND", "LIBRARY_CRASHED"]);
+    expect(warn).toHaveBeenCalledOnce();
+    expect(warn.mock.lastCall?.[0]).toContain("LIBRARY_CRASHED");
+    expect(warn.mock.lastCall?.[0]).not.toContain(missing);
+  });
+
+  it("is not asked for when one works, and a loaded library stays", async (context) => {
+    const path = stub(context, await workingLibrary());
+    const first = await loadLibrary([found(path), found(path)], options);
+    expect(first.refused).toEqual([]);
+    writeFileSync(path, "changed afterwards");
+    expect((await loadLibrary([found(path)], options)).functions).toBe(first.functions);
+    expect((await refusalOf(path, { backend: "cuda" })).code).toBe("LIBRARY_WRONG_KIND");
+  });
+
+  it("when there is none, every refusal is told and the first telling one decides", () => {
+    const refused = [
       { path: "/nowhere/liba.so", code: "LIBRARY_NOT_FOUND", message: "/nowhere/liba.so does not exist.", remedy: "" },
-      { path, code: "LIBRARY_ABI_MISMATCH", message: `${path} has ABI version 7.`, remedy: "Build it." },
-    ]);
-    expect(error).toMatchObject({ code: "LIBRARY_ABI_MISMATCH", remedy: "Build it.", details: { found: path } });
+      { path: "/libb.so", code: "LIBRARY_ABI_MISMATCH", message: "/libb.so has ABI version 7.", remedy: "Build it." },
+    ];
+    const error = libraryError("cpu", refused, "Look elsewhere.");
+    const details = { found: "/libb.so", expected: "cpu" };
+    expect(error).toMatchObject({ code: "LIBRARY_ABI_MISMATCH", remedy: "Build it.", details });
     expect(error.message).toContain("/nowhere/liba.so");
     expect(error.message).toContain("ABI version 7");
-  });
-
-  const libraryErrorOf = (refused: Parameters<typeof libraryError>[1]) =>
-    libraryError("cpu", refused, "Look elsewhere.");
-});
-
-describe("where a library may lie", () => {
-  const variable = "HALFBYTE_LIBRARY_PATH";
-  const before = process.env[variable];
-  afterEach(() => {
-    if (before === undefined) delete process.env[variable];
-    else process.env[variable] = before;
-  });
-
-  const withFile = (file: string): string => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, file), "");
-    return folder;
-  };
-
-  it("the package's own folder comes first", () => {
-    const [own, other] = [withFile("liba.so"), withFile("liba.so")];
-    process.env[variable] = [other, ""].join(delimiter);
-    expect(libraryCandidates("liba.so", [own])).toEqual([
-      { path: join(own, "liba.so") },
-      { path: join(other, "liba.so") },
-    ]);
-  });
-
-  it("relative entries are refused", () => {
-    process.env[variable] = [".", "build"].join(delimiter);
-    const codes = libraryCandidates("liba.so", []).map(({ refusal }) => refusal?.code);
-    expect(codes).toEqual(["LIBRARY_PATH_REFUSED", "LIBRARY_PATH_REFUSED"]);
-  });
-
-  it("a folder that everybody can write to is refused, and so is such a file", ({ skip }) => {
-    if (process.platform === "win32") skip("Windows has no such permission bits");
-    const [open, closed] = [withFile("liba.so"), withFile("liba.so")];
-    chmodSync(open, 0o777);
-    chmodSync(join(closed, "liba.so"), 0o666);
-    process.env[variable] = [open, closed].join(delimiter);
-    const codes = libraryCandidates("liba.so", []).map(({ refusal }) => refusal?.code);
-    expect(codes).toEqual(["LIBRARY_PATH_REFUSED", "LIBRARY_PATH_REFUSED"]);
-  });
-
-  it("a link leads to no file that everybody can write to", ({ skip }) => {
-    if (process.platform === "win32") skip("Windows has no such permission bits");
-    const [folder, elsewhere] = [temporaryFolder(), withFile("liba.so")];
-    chmodSync(join(elsewhere, "liba.so"), 0o666);
-    symlinkSync(join(elsewhere, "liba.so"), join(folder, "liba.so"));
-    process.env[variable] = folder;
-    expect(libraryCandidates("liba.so", [])[0]?.refusal?.code).toBe("LIBRARY_PATH_REFUSED");
-  });
-
-  it("a copy in the current folder is not looked at", () => {
-    const folder = withFile("liba.so");
-    copyFileSync(join(folder, "liba.so"), join(folder, "libb.so"));
-    const cwd = process.cwd();
-    try {
-      process.chdir(folder);
-      delete process.env[variable];
-      expect(libraryCandidates("liba.so", [])).toEqual([]);
-      expect(libraryError("cpu", [])).toMatchObject({ code: "LIBRARY_NOT_FOUND" });
-    } finally {
-      process.chdir(cwd);
-    }
-  });
-
-  it("has the system's file name", () => {
-    expect(["linux", "darwin", "win32"].map((system) => libraryFile("hb", system as NodeJS.Platform))).toEqual([
-      "libhb.so",
-      "libhb.dylib",
-      "libhb.dll",
-    ]);
-  });
-});
-
-describe("build info", () => {
-  it("keeps what it knows and fills what is missing", () => {
-    expect(
-      parseBuildInfo('{"backend":"cpu","isa":"avx2","isas":["scalar","avx2"],"kernels":{"gemm":"scalar"}}'),
-    ).toEqual({
-      backend: "cpu",
-      version: "unknown",
-      compiler: "unknown",
-      isas: ["scalar", "avx2"],
-      isa: "avx2",
-      kernels: { gemm: "scalar" },
-    });
-  });
-
-  it.each(["", "null", "[]", "3", '{"isa":"avx2"}', '{"backend":1}'])("refuses %j", (text) => {
-    expect(parseBuildInfo(text)).toBeUndefined();
+    expect(libraryError("cpu", [])).toMatchObject({ code: "LIBRARY_NOT_FOUND" });
   });
 });

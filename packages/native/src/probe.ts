@@ -1,0 +1,122 @@
+/**
+ * Trying a library before it is loaded into this process: a child loads it, asks who it is and has it quantize a few numbers. Its
+ * crash, its silence and its mistakes stay there and become reasons here. What passed on this machine is remembered.
+ */
+import { type ErrorCode, isHalfbyteError, messageOf, passCache, type Reason, version } from "@halfbyte/core";
+import { abiVersion } from "./abi.js";
+import { signatures } from "./ffi.js";
+import { type Identity, identify } from "./identity.js";
+import { type Answer, isSameAnswer, knownAnswer, type Question, question } from "./known-answer.js";
+import type { FoundLibrary } from "./library-candidates.js";
+import { type ProbeRun, probeObstacle, runProbe } from "./probe-process.js";
+import { reasonOf } from "./reason.js";
+
+export interface ProbeOptions {
+  readonly backend: string;
+  /** What a pass holds for beside the library's bytes: the processor and its cap, or the driver and its GPUs. */
+  readonly machine: readonly string[];
+  /** Default: 20 seconds. */
+  readonly limitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What probe-child.cjs is asked. */
+export interface ProbeRequest {
+  readonly path: string;
+  readonly abiVersion: number;
+  /** Every function that must be there. */
+  readonly names: readonly string[];
+  /** Those that are called. */
+  readonly signatures: Readonly<Record<string, unknown>>;
+  readonly question: Question;
+}
+
+/** What it says, as far as it got. */
+export interface ProbeReport {
+  readonly step: keyof typeof steps;
+  readonly thrown?: string;
+  readonly identity?: Identity;
+  readonly answer?: Answer;
+}
+
+/** What the child does in each step, and what it means when that throws. */
+const steps = {
+  starting: ["starting", "PROBE_UNAVAILABLE"],
+  loading: ["being loaded", "LIBRARY_LOAD_FAILED"],
+  asking: ["asked who it is", "LIBRARY_WRONG_KIND"],
+  binding: ["asked for its functions", "LIBRARY_ABI_MISMATCH"],
+  computing: ["quantizing a few numbers", "LIBRARY_WRONG_ANSWER"],
+  closing: ["being closed", "LIBRARY_CRASHED"],
+} as const satisfies Record<string, readonly [string, ErrorCode]>;
+
+const called = [
+  "hb_abi_version",
+  "hb_build_info",
+  "hb_queue_create",
+  "hb_queue_last",
+  "hb_queue_wait",
+  "hb_queue_destroy",
+  "hb_alloc",
+  "hb_free",
+  "hb_write",
+  "hb_read",
+  "hb_quantize_4bit",
+] as const satisfies readonly (keyof typeof signatures)[];
+
+const defaultLimitMs = 20_000;
+const passes = passCache("probe");
+
+/** Why this library must not be loaded; undefined when it passed, now or on an earlier day. Rejects only when aborted. */
+export async function probe(library: FoundLibrary, options: ProbeOptions): Promise<Reason | undefined> {
+  const key = keyOf(library, options);
+  if (passes.has(key)) return undefined;
+  const refusal = await tryInChild(library.path, options);
+  if (!refusal) passes.add(key);
+  return refusal;
+}
+
+const keyOf = ({ sha256 }: FoundLibrary, { backend, machine }: ProbeOptions): string =>
+  JSON.stringify([version, process.version, process.platform, process.arch, backend, sha256, machine]);
+
+async function tryInChild(path: string, options: ProbeOptions): Promise<Reason | undefined> {
+  const { backend, limitMs = defaultLimitMs, signal } = options;
+  const obstacle = probeObstacle();
+  if (obstacle) return unavailable(path, obstacle);
+  try {
+    const [run, expected] = await Promise.all([runProbe(requestOf(path), limitMs, signal), knownAnswer()]);
+    return verdict(path, backend, run, expected);
+  } catch (thrown) {
+    if (isHalfbyteError(thrown)) throw thrown;
+    return unavailable(path, messageOf(thrown));
+  }
+}
+
+const requestOf = (path: string): ProbeRequest => ({
+  path,
+  abiVersion,
+  names: Object.keys(signatures),
+  signatures: Object.fromEntries(called.map((name) => [name, signatures[name]])),
+  question: question(),
+});
+
+const unavailable = (path: string, why: string): Reason =>
+  reasonOf("PROBE_UNAVAILABLE", `${path} cannot be tried in a process of its own: ${why}`);
+
+/** The first of its faults, the most telling first. */
+function verdict(path: string, backend: string, run: ProbeRun, expected: Answer): Reason | undefined {
+  const { step, thrown, identity, answer } = run.report;
+  const [doing, code] = steps[step];
+  if (step === "starting") return unavailable(path, endingOf(run));
+  if (thrown !== undefined) return reasonOf(code, `${path}, ${doing}: ${thrown}.`);
+  if (run.timedOut) return reasonOf("LIBRARY_HUNG", `${path} hung, ${doing}.`);
+  const who = identity && identify(path, backend, identity);
+  if (who && "code" in who) return who;
+  if (step !== "closing" || run.code !== 0) return reasonOf("LIBRARY_CRASHED", `${path}, ${doing}: ${endingOf(run)}`);
+  if (isSameAnswer(answer, expected)) return undefined;
+  return reasonOf("LIBRARY_WRONG_ANSWER", `${path} quantizes a few known numbers wrongly.`);
+}
+
+function endingOf({ code, signal, timedOut, stderr }: ProbeRun): string {
+  const how = timedOut ? "it did not start in time" : signal ? `it ended by ${signal}` : `it ended with code ${code}`;
+  return stderr ? `${how}, saying "${stderr}".` : `${how}.`;
+}
