@@ -21,6 +21,9 @@ const attwArguments = {
   "@halfbyte/conformance": ["--profile", "esm-only"],
   // A command: it exports its package.json and nothing else.
   halfbyte: null,
+  // A library and its manifest.
+  "@halfbyte/backend-cpu-linux-x64": null,
+  "@halfbyte/backend-cpu-linux-arm64": null,
 };
 
 const forbidden = [

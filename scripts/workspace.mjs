@@ -1,23 +1,33 @@
 /**
  * What is installed and what is built, and bringing both up to date. Plain Node: runs before anything is installed.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { capture, node, pnpm, root } from "./run.mjs";
 
 const installStamp = join(root, "node_modules", ".halfbyte-installed");
 
+/** Packages of native libraries, one per platform. */
+const platformFolder = join(root, "packages", "backend-cpu", "platforms");
+
 /** Every package of the workspace: its folder and its package.json. */
 export function packages() {
-  return readdirSync(join(root, "packages"))
-    .map((name) => join(root, "packages", name))
+  return [join(root, "packages"), platformFolder]
+    .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)))
     .filter((folder) => existsSync(join(folder, "package.json")))
     .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }));
 }
 
-/** The packages that go to the registry. */
+/** The packages that go to the registry and can be packed here: of those of a platform, the ones whose library is built. */
 export function publishedPackages() {
-  return packages().filter(({ manifest }) => !manifest.private);
+  return packages().filter(({ folder, manifest }) => !manifest.private && (!manifest.os || hasLibrary(folder)));
+}
+
+/** @param {string} folder of a platform's package */
+function hasLibrary(folder) {
+  const script = join(platformFolder, "..", "scripts", "stage-library.mjs");
+  return spawnSync(process.execPath, [script, "--check"], { cwd: folder, stdio: "ignore" }).status === 0;
 }
 
 /** Installs when node_modules is absent or older than the lock file or a package.json. */
@@ -86,14 +96,18 @@ function changedAt(path) {
 /**
  * Packs every published package into `folder`, as the registry would get it.
  * @param {string} folder
- * @returns {Promise<{ name: string, tarball: string }[]>}
+ * @returns {Promise<{ name: string, manifest: any, tarball: string }[]>}
  */
 export async function packAll(folder) {
   const published = publishedPackages();
   const filters = published.flatMap(({ manifest }) => ["--filter", manifest.name]);
   const { code, stdout, stderr } = await capture(pnpm("-r", ...filters, "pack", "--pack-destination", folder));
   if (code !== 0) throw new Error(`pnpm pack failed:\n${stdout}${stderr}`);
-  return published.map(({ manifest }) => ({ name: manifest.name, tarball: join(folder, tarballName(manifest)) }));
+  return published.map(({ manifest }) => ({
+    name: manifest.name,
+    manifest,
+    tarball: join(folder, tarballName(manifest)),
+  }));
 }
 
 function tarballName({ name, version }) {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { inject } from "vitest";
 import { type Captured, capture, npmScript } from "../scripts/run.mjs";
-import { ensureBuilt, packAll } from "../scripts/workspace.mjs";
+import { ensureBuilt, type Manifest, packAll } from "../scripts/workspace.mjs";
 
 export interface InstalledPackages {
   /** Holds package.json and node_modules. */
@@ -37,12 +37,16 @@ async function packAndInstall(): Promise<InstalledPackages> {
   const folder = inject("sharedFolder");
   const packed = await packAll(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
-  const tarballs = packed.map(({ tarball }) => tarball);
+  const tarballs = packed.filter(({ manifest }) => fitsHere(manifest)).map(({ tarball }) => tarball);
   const install = [npmScript("npm"), "install", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs];
   const { code, stdout, stderr } = await capture(install, { cwd: folder, env: userEnvironment(folder) });
   if (code !== 0) throw new Error(`npm install of the packed packages failed:\n${stdout}${stderr}`);
   return { folder, packed };
 }
+
+/** npm refuses to install a package of another platform that it is asked for by name. */
+const fitsHere = ({ os, cpu }: Manifest): boolean =>
+  (os ?? [process.platform]).includes(process.platform) && (cpu ?? [process.arch]).includes(process.arch);
 
 /** What `npm test` and vitest put into the environment would lead the user's npm and CLI back to the repository. */
 function userEnvironment(cwd: string): NodeJS.ProcessEnv {

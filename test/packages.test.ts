@@ -129,6 +129,28 @@ describe("the command", () => {
   }
 });
 
+describe("the native library", () => {
+  const platform = `@halfbyte/backend-cpu-${process.platform}-${process.arch}`;
+
+  it("comes with a package of its own, is loaded from there and passes its self-test", async ({ skip }) => {
+    if (!installed.packed.some(({ name }) => name === platform)) return skip(`${platform} is not built here`);
+    const script = `
+      import { openBackend } from "@halfbyte/core";
+      import { cpu } from "@halfbyte/backend-cpu";
+      const backend = await openBackend([cpu({ tier: "native" })]);
+      const { candidates } = await cpu().detect();
+      const found = candidates.find(({ verdict }) => verdict !== "refused");
+      console.log(JSON.stringify({ name: backend.name, library: found.library, tests: backend.report.selfTest }));
+      await backend.dispose();`;
+    writeFileSync(join(installed.folder, "native.mjs"), script);
+    const { code, stdout, stderr } = await node(installed.folder, "native.mjs");
+    expect(code, stderr).toBe(0);
+    const { name, library } = JSON.parse(stdout);
+    expect(name).toBe("cpu");
+    expect(library).toBe(join(installed.folder, "node_modules", platform, "libhalfbyte_cpu.so"));
+  });
+});
+
 describe("the tarballs", () => {
   it("carry no golden file and no test", () => {
     for (const { name, tarball } of installed.packed) {
