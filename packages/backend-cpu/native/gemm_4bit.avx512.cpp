@@ -3,10 +3,10 @@
 // Up to 16 rows of x: fused, in groups of up to 4. Four weight rows at a time; of each, 16 nibbles become 16 lanes in order by one vpmultishiftqb and 16 decoded
 // weights by one vpermps on the row's table times absmax, which is thus multiplied once per block. x is read as it lies.
 // Registers: scaled tables 4, sums 4·m (8 for m = 1, two per row, so that no sum waits for the one before), x m, shifts 1, table 1, weight 1.
-// More rows: each tile of weight rows is decoded once into L1 and multiplied with up to 64 rows of x (simd_avx512.h).
+// More rows: each tile of weight rows is decoded once into L1 and multiplied with up to 64 rows of x (tile_product_avx512.h).
 //
 // Every product is of a decoded weight, fr(code·absmax), as in the reference; a sum has 16 or 32 lanes, each a chain of k/16 or k/32 FMAs.
-#include "simd_avx512.h"
+#include "tile_product_avx512.h"
 
 namespace hb::avx512 {
 namespace {

@@ -7,7 +7,7 @@ using namespace hb;
 namespace {
 
 // Weight rows that kernels decode together.
-constexpr uint64_t kTileRows = 8;
+constexpr uint64_t kTileRows = 64;
 
 double widening_cost(hb_dtype dtype, uint64_t rows, uint64_t columns) { return dtype == HB_FLOAT32 ? 0 : total(cost::widen, rows, columns); }
 

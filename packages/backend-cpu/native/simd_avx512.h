@@ -1,4 +1,4 @@
-// What the AVX-512 kernels share: loads and stores of every float dtype, and the tile product of both matrix kernels.
+// What the AVX-512 kernels share: loads and stores of every float dtype, tables in registers.
 //
 // Everything here has internal linkage on purpose. A function the linker may merge (an inline of a common header, a std template)
 // would be compiled with AVX-512 in one file and without it in another, and either copy could win.
@@ -190,16 +190,7 @@ inline __mmask64 join_masks(__mmask16 a, __mmask16 b, __mmask16 c, __mmask16 d) 
   return _mm512_kunpackd(_mm512_kunpackw(d, c), _mm512_kunpackw(b, a));
 }
 
-// ── Tile product ──
-//
-// out[i, row] for a tile of decoded weight rows that stays in L1 while all rows of x pass by. All vectors run along k, so neither
-// operand is repacked; a tile of 4 rows × 4 rows of x has 16 accumulators, summed across lanes once per tile by a transposing tree.
-// Registers: sum[4][4] 16, weight w0…w3 4, x 1.
-
-constexpr uint64_t tile_rows = 8;
-constexpr uint64_t tile_k = 768;
-/// Rows of x per pass over the weight.
-constexpr uint64_t tile_m = 64;
+// ── Sums across lanes ──
 
 /// Lane 4·i + j is the sum of the lanes of s[i][j].
 inline __m512 sum_lanes(const __m512 (&s)[4][4]) {
@@ -213,81 +204,6 @@ inline __m512 sum_lanes(const __m512 (&s)[4][4]) {
   const __m512 upper = _mm512_add_ps(_mm512_shuffle_f32x4(quads[0], quads[1], 0x88), _mm512_shuffle_f32x4(quads[0], quads[1], 0xdd));
   const __m512 lower = _mm512_add_ps(_mm512_shuffle_f32x4(quads[2], quads[3], 0x88), _mm512_shuffle_f32x4(quads[2], quads[3], 0xdd));
   return _mm512_add_ps(_mm512_shuffle_f32x4(upper, lower, 0x88), _mm512_shuffle_f32x4(upper, lower, 0xdd));
-}
-
-/// Adds `rows` rows of x times 4 rows of the tile to total[4·i + j].
-template <int rows>
-inline void multiply_tile(const float *x, uint64_t k, const float *tile, uint64_t count, float *total) {
-  __m512 sum[4][4];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) sum[i / 4][i % 4] = _mm512_setzero_ps();
-  const auto step = [&](uint64_t at, __mmask16 lanes) __attribute__((always_inline)) {
-    const __m512 w0 = _mm512_load_ps(tile + at), w1 = _mm512_load_ps(tile + tile_k + at);
-    const __m512 w2 = _mm512_load_ps(tile + 2 * tile_k + at), w3 = _mm512_load_ps(tile + 3 * tile_k + at);
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++) {
-      const __m512 value = _mm512_maskz_loadu_ps(lanes, x + uint64_t(i) * k + at);
-      sum[i][0] = _mm512_fmadd_ps(value, w0, sum[i][0]);
-      sum[i][1] = _mm512_fmadd_ps(value, w1, sum[i][1]);
-      sum[i][2] = _mm512_fmadd_ps(value, w2, sum[i][2]);
-      sum[i][3] = _mm512_fmadd_ps(value, w3, sum[i][3]);
-    }
-  };
-  const uint64_t whole = count / 16 * 16;
-  for (uint64_t at = 0; at < whole; at += 16) step(at, 0xffff);
-  if (whole < count) step(whole, first_lanes(count - whole));
-  _mm512_storeu_ps(total, _mm512_add_ps(_mm512_loadu_ps(total), sum_lanes(sum)));
-}
-
-/// Rows [begin, end) of a weight whose pieces `decode(row, first, count, to)` writes as f32; `to` has room up to a multiple of 16.
-template <typename Decode>
-inline void tile_product(const float *x, const float *bias, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out,
-                         const Decode &decode) {
-  alignas(64) float tile[tile_rows * tile_k];
-  alignas(64) float total[tile_m / 2][2][16];
-  for (uint64_t first_m = 0; first_m < m; first_m += tile_m) {
-    const uint64_t count_m = m - first_m < tile_m ? m - first_m : tile_m;
-    // Groups of 3 and 4 rather than of 4 and a lonely 1, whose few accumulators would wait for each other.
-    const uint64_t groups = (count_m + 3) / 4;
-    for (uint64_t row = begin; row < end; row += tile_rows) {
-      const uint64_t rows = end - row < tile_rows ? end - row : tile_rows;
-      memset(total, 0, groups * sizeof total[0]);
-      for (uint64_t first = 0; first < k; first += tile_k) {
-        const uint64_t count = k - first < tile_k ? k - first : tile_k;
-        const uint64_t padded = (count + 15) / 16 * 16;
-        for (uint64_t r = 0; r < tile_rows; r++) {
-          float *const to = tile + r * tile_k;
-          if (r < rows) decode(row + r, first, count, to);
-          memset(to + (r < rows ? count : 0), 0, (padded - (r < rows ? count : 0)) * sizeof(float));
-        }
-        for (uint64_t group = 0, at = 0; group < groups; group++) {
-          const uint64_t until = count_m * (group + 1) / groups;
-          const float *const xs = x + (first_m + at) * k + first;
-          for (uint64_t half = 0; half < (rows > 4 ? 2u : 1u); half++) {
-            const float *const weights = tile + half * 4 * tile_k;
-            float *const totals = total[group][half];
-            switch (until - at) {
-              case 4: multiply_tile<4>(xs, k, weights, count, totals); break;
-              case 3: multiply_tile<3>(xs, k, weights, count, totals); break;
-              case 2: multiply_tile<2>(xs, k, weights, count, totals); break;
-              default: multiply_tile<1>(xs, k, weights, count, totals);
-            }
-          }
-          at = until;
-        }
-      }
-      for (uint64_t group = 0, at = 0; group < groups; group++) {
-        const uint64_t until = count_m * (group + 1) / groups;
-        for (uint64_t i = at; i < until; i++) {
-          for (uint64_t r = 0; r < rows; r++) {
-            const float sum = total[group][r / 4][(i - at) * 4 + r % 4];
-            store_one(out, (first_m + i) * n + row + r, bias ? sum + bias[row + r] : sum);
-          }
-        }
-        at = until;
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -241,8 +241,13 @@ int main(int argc, char **argv) {
     }
   }
   if (k.gemm) {
-    line("gemm f32 m=1", median(9, [&](int) { k.gemm(values, {values, HB_FLOAT32}, nullptr, 1, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 4.0);
-    line("gemm f32 m=128", median(3, [&](int) { k.gemm(values, {values, HB_FLOAT32}, nullptr, 128, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 4.0, 256.0 * elements);
+    for (const uint64_t m : {1, 4, 8, 12, 16, 32, 128, 512}) {
+      char name[48];
+      std::snprintf(name, sizeof name, "gemm f32 m=%llu", static_cast<unsigned long long>(m));
+      line(name, median(m < 128 ? 9 : 3, [&](int) { k.gemm(values, {values, HB_FLOAT32}, nullptr, m, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 4.0, 2.0 * double(elements * m));
+    }
+    line("gemm bf16 m=1", median(9, [&](int) { k.gemm(values, {halves, HB_BFLOAT16}, nullptr, 1, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 2.0);
+    line("gemm bf16 m=128", median(3, [&](int) { k.gemm(values, {halves, HB_BFLOAT16}, nullptr, 128, side, side, 0, side, {out, HB_FLOAT32}); }), elements * 2.0, 256.0 * elements);
   }
   if (k.int8_matmul) {
     const int8_t *const b = reinterpret_cast<int8_t *>(codes8);

@@ -366,7 +366,7 @@ void test_gemm(const Kernels &simd) {
   Report report{simd.isa, "gemm"};
   for (int round = 0; round < 60; round++)
     for (const hb_dtype weight_dtype : dtypes) {
-      const uint64_t m = 1 + below(70), n = 1 + below(20), k = round == 0 ? 0 : 1 + below(1700);
+      const uint64_t m = round < 12 ? uint64_t(round) + 1 : 1 + below(round % 4 ? 70 : 300), n = 1 + below(round % 2 ? 20 : 150), k = round == 0 ? 0 : 1 + below(1700);
       std::vector<float> w(n * k), x(m * k), bias(n);
       for (auto *values : {&w, &x, &bias})
         for (auto &v : *values) v = normal();
