@@ -30,7 +30,7 @@ int64_t quantize_blockwise(Floats x, uint64_t size, const Map8 &map, uint64_t bl
   return fault;
 }
 
-void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin,
+void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t, uint64_t block_size, float offset, uint64_t begin,
                           uint64_t end, MutableFloats out) {
   float buffer[piece_size];
   uint64_t block = begin / block_size;

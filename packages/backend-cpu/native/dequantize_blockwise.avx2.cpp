@@ -25,8 +25,9 @@ void decode(const uint8_t *codes, const float *absmax, const float *code, uint64
 }
 
 template <hb_dtype dtype>
-void decode(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end, void *out) {
-  const bool streams = (end - begin) * bytes_of(dtype) > streaming_bytes && is_aligned(out) && begin % 64 == 0 && block_size % 64 == 0;
+void decode(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
+            void *out) {
+  const bool streams = size * bytes_of(dtype) > streaming_bytes && is_aligned(out) && begin % 64 == 0 && block_size % 64 == 0;
   if (offset != 0) return decode<dtype, true, false>(codes, absmax, code, block_size, offset, begin, end, out);
   if (!streams) return decode<dtype, false, false>(codes, absmax, code, block_size, offset, begin, end, out);
   decode<dtype, false, true>(codes, absmax, code, block_size, offset, begin, end, out);
@@ -35,11 +36,11 @@ void decode(const uint8_t *codes, const float *absmax, const float *code, uint64
 
 }  // namespace
 
-void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
+void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
                           MutableFloats out) {
-  if (out.dtype == HB_FLOAT32) decode<HB_FLOAT32>(codes, absmax, code, block_size, offset, begin, end, out.data);
-  else if (out.dtype == HB_FLOAT16) decode<HB_FLOAT16>(codes, absmax, code, block_size, offset, begin, end, out.data);
-  else decode<HB_BFLOAT16>(codes, absmax, code, block_size, offset, begin, end, out.data);
+  if (out.dtype == HB_FLOAT32) decode<HB_FLOAT32>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
+  else if (out.dtype == HB_FLOAT16) decode<HB_FLOAT16>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
+  else decode<HB_BFLOAT16>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
 }
 
 }  // namespace hb::avx2

@@ -32,11 +32,12 @@ void decode(const uint8_t *codes, const float *absmax, const Planes<256> &planes
 }
 
 template <hb_dtype dtype>
-void decode(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end, void *out) {
+void decode(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
+            void *out) {
   const Planes<256> planes(code);
   const uint64_t element = bytes_of(dtype);
   // Blocks of whole lines only: a line that is not written in one go would be written twice.
-  const bool streams = (end - begin) * element > streaming_bytes && is_aligned(out) && begin % 64 == 0 && block_size % 64 == 0;
+  const bool streams = size * element > streaming_bytes && is_aligned(out) && begin % 64 == 0 && block_size % 64 == 0;
   if (offset != 0) return decode<dtype, true, false>(codes, absmax, planes, code, block_size, offset, begin, end, out);
   if (!streams) return decode<dtype, false, false>(codes, absmax, planes, code, block_size, offset, begin, end, out);
   decode<dtype, false, true>(codes, absmax, planes, code, block_size, offset, begin, end, out);
@@ -45,12 +46,12 @@ void decode(const uint8_t *codes, const float *absmax, const float *code, uint64
 
 }  // namespace
 
-void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
+void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
                           MutableFloats out) {
-  if (end - begin < 256) return scalar_kernels.dequantize_blockwise(codes, absmax, code, block_size, offset, begin, end, out);
-  if (out.dtype == HB_FLOAT32) decode<HB_FLOAT32>(codes, absmax, code, block_size, offset, begin, end, out.data);
-  else if (out.dtype == HB_FLOAT16) decode<HB_FLOAT16>(codes, absmax, code, block_size, offset, begin, end, out.data);
-  else decode<HB_BFLOAT16>(codes, absmax, code, block_size, offset, begin, end, out.data);
+  if (end - begin < 256) return scalar_kernels.dequantize_blockwise(codes, absmax, code, size, block_size, offset, begin, end, out);
+  if (out.dtype == HB_FLOAT32) decode<HB_FLOAT32>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
+  else if (out.dtype == HB_FLOAT16) decode<HB_FLOAT16>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
+  else decode<HB_BFLOAT16>(codes, absmax, code, size, block_size, offset, begin, end, out.data);
 }
 
 }  // namespace hb::avx512

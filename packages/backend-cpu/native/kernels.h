@@ -50,8 +50,8 @@ struct Kernels {
   // Blocks [begin, end). `map.code` is sorted ascending.
   int64_t (*quantize_blockwise)(Floats x, uint64_t size, const Map8 &map, uint64_t block_size, hb_profile profile, bool look, uint64_t begin,
                                 uint64_t end, uint8_t *codes, float *absmax);
-  // Elements [begin, end).
-  void (*dequantize_blockwise)(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin,
+  // Elements [begin, end) of `size`: how large the whole output is decides how it is stored.
+  void (*dequantize_blockwise)(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin,
                                uint64_t end, MutableFloats out);
   // Weight rows (output features) [begin, end) for all m rows of x: out[i * n + row]. x and bias are f32 here; blocks may straddle rows;
   // products and sums in f32 (accuracy exact); the scalar table sums in float64, in the order of the reference.

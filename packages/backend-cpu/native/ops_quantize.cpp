@@ -63,7 +63,7 @@ hb_status hb_dequantize_blockwise(hb_queue *queue, const uint8_t *codes, const f
   const double each = cost_of(cost::decode_8bit, &Kernels::dequantize_blockwise);
   return enqueue(queue, total(each, size), [=] {
     return Task{loop({size, each, align}, [=](uint64_t begin, uint64_t end, int) {
-      kernels().dequantize_blockwise(codes, absmax, code, block_size, offset, begin, end, {out, dtype});
+      kernels().dequantize_blockwise(codes, absmax, code, size, block_size, offset, begin, end, {out, dtype});
     })};
   });
 }

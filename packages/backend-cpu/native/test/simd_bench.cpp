@@ -179,8 +179,8 @@ int main(int argc, char **argv) {
     line("quantize_blockwise f32", median(5, [&](int) { k.quantize_blockwise({values, HB_FLOAT32}, elements, map, 256, HB_REFERENCE, true, 0, blocks8, codes8, absmax8.data()); }), elements * 5.0);
   else for (uint64_t i = 0; i < elements; i++) codes8[i] = uint8_t(engine());
   if (k.dequantize_blockwise) {
-    line("dequantize_blockwise f32", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_FLOAT32}); }), elements * 5.0);
-    line("dequantize_blockwise bf16", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, 256, 0, 0, elements, {wide, HB_BFLOAT16}); }), elements * 3.0);
+    line("dequantize_blockwise f32", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, elements, 256, 0, 0, elements, {wide, HB_FLOAT32}); }), elements * 5.0);
+    line("dequantize_blockwise bf16", median(9, [&](int) { k.dequantize_blockwise(codes8, absmax8.data(), code, elements, 256, 0, 0, elements, {wide, HB_BFLOAT16}); }), elements * 3.0);
   }
 
   hb_step step = {};

@@ -305,8 +305,8 @@ void test_dequantize_blockwise(const Kernels &simd) {
           Buffer want(size, dtype);
           std::unique_ptr<uint8_t, void (*)(void *)> got(static_cast<uint8_t *>(std::aligned_alloc(64, (want.bytes.size() + 63) / 64 * 64)), std::free);
           std::memset(got.get(), 0, want.bytes.size());
-          simd.dequantize_blockwise(codes.data(), absmax.data(), map.code, block_size, large ? 0 : offset, begin, end, {got.get(), dtype});
-          scalar_kernels.dequantize_blockwise(codes.data(), absmax.data(), map.code, block_size, large ? 0 : offset, begin, end, want.out());
+          simd.dequantize_blockwise(codes.data(), absmax.data(), map.code, size, block_size, large ? 0 : offset, begin, end, {got.get(), dtype});
+          scalar_kernels.dequantize_blockwise(codes.data(), absmax.data(), map.code, size, block_size, large ? 0 : offset, begin, end, want.out());
           report.same(std::vector<uint8_t>(got.get(), got.get() + want.bytes.size()), want.bytes, dtype_names[dtype]);
           report.blocks += absmax.size();
         }
