@@ -10,7 +10,12 @@ KernelOf<decltype(Kernels::quantize_blockwise)> quantize_blockwise;
 KernelOf<decltype(Kernels::dequantize_blockwise)> dequantize_blockwise;
 KernelOf<decltype(Kernels::gemm_4bit)> gemm_4bit;
 KernelOf<decltype(Kernels::gemm)> gemm;
+KernelOf<decltype(Kernels::gemm_transposed)> gemm_transposed;
+KernelOf<decltype(Kernels::int8_row_stats)> int8_row_stats;
+KernelOf<decltype(Kernels::int8_row_quant)> int8_row_quant;
+KernelOf<decltype(Kernels::int8_row_dequant)> int8_row_dequant;
 KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
+KernelOf<decltype(Kernels::int8_mm_dequant)> int8_mm_dequant;
 KernelOf<decltype(Kernels::optimizer_32bit)> optimizer_32bit;
 KernelOf<decltype(Kernels::optimizer_8bit)> optimizer_8bit;
 

@@ -11,13 +11,13 @@ const Kernels avx2_kernels = {
     avx2::dequantize_blockwise,
     avx2::gemm_4bit,
     avx2::gemm,
-    nullptr,  // gemm_transposed
-    nullptr,  // int8_row_stats
-    nullptr,  // int8_row_quant
-    nullptr,  // int8_row_dequant
+    avx2::gemm_transposed,
+    avx2::int8_row_stats,
+    avx2::int8_row_quant,
+    avx2::int8_row_dequant,
     avx2::int8_matmul,
     nullptr,  // int8_matmul_packed
-    nullptr,  // int8_mm_dequant
+    avx2::int8_mm_dequant,
     avx2::optimizer_32bit,
     avx2::optimizer_8bit,
 };

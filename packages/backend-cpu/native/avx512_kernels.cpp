@@ -11,13 +11,13 @@ const Kernels avx512_kernels = {
     avx512::dequantize_blockwise,
     avx512::gemm_4bit,
     avx512::gemm,
-    nullptr,  // gemm_transposed
+    avx512::gemm_transposed,
     avx512::int8_row_stats,
     avx512::int8_row_quant,
-    nullptr,  // int8_row_dequant
+    avx512::int8_row_dequant,
     avx512::int8_matmul,
     avx512::int8_matmul_packed,
-    nullptr,  // int8_mm_dequant
+    avx512::int8_mm_dequant,
     avx512::optimizer_32bit,
     avx512::optimizer_8bit,
 };

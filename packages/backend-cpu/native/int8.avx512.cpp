@@ -62,15 +62,17 @@ int64_t row_stats(Floats x, uint64_t k, float threshold, bool look, uint64_t beg
   const __m512 limit = _mm512_set1_ps(threshold);
   for (uint64_t row = begin; row < end; row++) {
     __m512i largest = _mm512_setzero_si512(), of_all = largest;
-    for (uint64_t i = 0; i < k; i += 16) {
-      const __mmask16 lanes = first_lanes(k - i);
-      const __m512i magnitude = magnitude_bits(load_lanes<dtype>(x.data, row * k + i, lanes));
+    const auto add16 = [&](__m512 values, uint64_t i, __mmask16 lanes) __attribute__((always_inline)) {
+      const __m512i magnitude = magnitude_bits(values);
       of_all = _mm512_max_epu32(of_all, magnitude);
-      if (!marks) continue;
+      if (!marks) return;
       const __mmask16 outlier = _mm512_mask_cmp_ps_mask(lanes, _mm512_castsi512_ps(magnitude), limit, _CMP_GE_OQ);
       largest = _mm512_mask_max_epu32(largest, __mmask16(~outlier), largest, magnitude);
       if (outlier) _mm_mask_storeu_epi8(mask + i, outlier, _mm_set1_epi8(1));
-    }
+    };
+    const uint64_t whole = k / 16 * 16;
+    for (uint64_t i = 0; i < whole; i += 16) add16(load16<dtype>(x.data, row * k + i), i, 0xffff);
+    if (whole < k) add16(load_lanes<dtype>(x.data, row * k + whole, first_lanes(k - whole)), whole, first_lanes(k - whole));
     const uint32_t bits = _mm512_reduce_max_epu32(of_all);
     if (bits >= infinity_bits) {
       const int64_t found = scalar_kernels.int8_row_stats(x, k, threshold, look, row, row + 1, stats, mask);

@@ -1,6 +1,6 @@
 // LLM.int8() (arXiv 2208.07339): row-wise quantization with outlier columns, integer product, scaled result.
 #include "float_array.h"
-#include "halfbyte_formats.h"
+#include "int8_scale.h"
 #include "packed_int8.h"
 #include "scalar.h"
 
@@ -58,10 +58,9 @@ void int8_row_quant(Floats x, uint64_t k, float threshold, const float *row_stat
   }
 }
 
-// fr(fr(q · stat) · f32(1/127)).
 void int8_row_dequant(const int8_t *q, const float *row_stats, uint64_t k, uint64_t begin, uint64_t end, float *out) {
   for (uint64_t row = begin; row < end; row++)
-    for (uint64_t i = row * k; i < (row + 1) * k; i++) out[i] = static_cast<float>(q[i]) * row_stats[row] * HB_INVERSE_127;
+    for (uint64_t i = row * k; i < (row + 1) * k; i++) out[i] = scale_row(static_cast<float>(q[i]), row_stats[row]);
 }
 
 // Exact for k up to 131 071; beyond, sums wrap as 32-bit integers do.
@@ -93,25 +92,6 @@ void int8_matmul_packed(const int8_t *a, const uint8_t *packed, uint64_t m, uint
     }
   }
 }
-
-namespace {
-
-float through_float16(float value) { return widen_float16(narrow_to_float16(value)); }
-
-// a · (row · column) · 1/127², then the bias.
-float scale_plain(float sum, float row_stat, float col_stat, const float *bias) {
-  const float scaled = sum * (row_stat * col_stat) * HB_MM_DEQUANT_REFERENCE;
-  return bias ? scaled + *bias : scaled;
-}
-
-// Upstream's CUDA source stores float16 whatever the output dtype; a float16 bias is fused, another is added to that in place.
-float scale_cuda(float sum, float row_stat, float col_stat, const float *bias, bool is_fused) {
-  const float product = sum * row_stat * col_stat;
-  const float scaled = through_float16(fused_multiply_add(product, HB_MM_DEQUANT_CUDA, bias && is_fused ? *bias : 0));
-  return bias && !is_fused ? through_float16(scaled + *bias) : scaled;
-}
-
-}  // namespace
 
 void int8_mm_dequant(const int32_t *a, const float *row_stats, const float *col_stats, const float *bias, bool bias_is_float16, uint64_t n,
                      hb_profile profile, uint64_t begin, uint64_t end, MutableFloats out) {

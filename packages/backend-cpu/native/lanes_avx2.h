@@ -28,9 +28,9 @@ struct Lanes {
     return load8<dtype>(from, at);
   }
   inline void store(float *to) const { _mm256_storeu_ps(to, v); }
-  template <hb_dtype dtype>
+  template <hb_dtype dtype, bool streaming = false>
   inline void store_as(void *to, uint64_t at) const {
-    store8<dtype, false>(to, at, v);
+    store8<dtype, streaming>(to, at, v);
   }
   /// The squares of the lanes times `factor`, in float64.
   inline void store_squares(double factor, double *to) const {

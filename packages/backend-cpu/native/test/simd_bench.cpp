@@ -270,6 +270,22 @@ int main(int argc, char **argv) {
       line(name, median(m < 128 ? 21 : 7, [&](int) { k.int8_matmul_packed(a, packed, m, side, side, 0, side, reinterpret_cast<int32_t *>(out), side); }), double(elements), 2.0 * double(elements * m));
     }
   }
+  if (k.gemm_transposed) {
+    for (const uint64_t m : {1, 2, 16, 128}) {
+      char name[48];
+      std::snprintf(name, sizeof name, "gemm_transposed f32 m=%llu", static_cast<unsigned long long>(m));
+      line(name, median(m < 128 ? 9 : 3, [&](int) { k.gemm_transposed(values, {values, HB_FLOAT32}, nullptr, m, side, side, 0, m, {out, HB_FLOAT32}); }), elements * 4.0, 2.0 * double(elements * m));
+    }
+    line("gemm_transposed bf16 m=1", median(9, [&](int) { k.gemm_transposed(values, {halves, HB_BFLOAT16}, nullptr, 1, side, side, 0, 1, {out, HB_FLOAT32}); }), elements * 2.0);
+  }
+  if (k.int8_row_dequant) {
+    std::vector<float> stats(side, 0.5f);
+    const int8_t *const q = reinterpret_cast<int8_t *>(codes8);
+    const int32_t *const sums = reinterpret_cast<int32_t *>(values);
+    line("int8_row_dequant f32", median(9, [&](int) { k.int8_row_dequant(q, stats.data(), side, 0, side, out); }), elements * 5.0);
+    line("int8_mm_dequant f32", median(9, [&](int) { k.int8_mm_dequant(sums, stats.data(), stats.data(), nullptr, false, side, HB_REFERENCE, 0, side, {out, HB_FLOAT32}); }), elements * 8.0);
+    line("int8_mm_dequant f16", median(9, [&](int) { k.int8_mm_dequant(sums, stats.data(), stats.data(), stats.data(), true, side, HB_CUDA, 0, side, {out, HB_FLOAT16}); }), elements * 6.0);
+  }
   if (k.int8_row_stats) {
     std::vector<float> stats(side);
     std::vector<uint8_t> mask(side);

@@ -388,6 +388,34 @@ void test_gemm(const Kernels &simd) {
     }
 }
 
+void test_gemm_transposed(const Kernels &simd) {
+  if (!simd.gemm_transposed) return;
+  Report report{simd.isa, "gemm_transposed"};
+  for (int round = 0; round < 90; round++)
+    for (const hb_dtype weight_dtype : dtypes) {
+      const uint64_t m = round % 3 == 0 ? 1 : round == 1 ? 110 : 1 + below(40), begin = round % 4 ? 0 : below(m);
+      const uint64_t n = round == 0 ? 0 : 1 + below(400), k = round == 3 ? 5000 : 1 + below(200);
+      std::vector<float> w(n * k), x(m * n), bias(k);
+      for (auto *values : {&w, &x, &bias})
+        for (auto &v : *values) v = normal();
+      const Buffer weight(w, weight_dtype);
+      Buffer out(m * k, dtypes[round / 3 % 3]);
+      const bool biased = round % 2;
+      simd.gemm_transposed(x.data(), weight.in(), biased ? bias.data() : nullptr, m, n, k, begin, m, out.out());
+      for (uint64_t i = begin; i < m; i++)
+        for (uint64_t column = 0; column < k; column++) {
+          double exact = biased ? bias[column] : 0, magnitude = std::fabs(exact);
+          for (uint64_t j = 0; j < n; j++) {
+            const double product = double(weight.at(j * k + column)) * double(x[i * n + j]);
+            exact += product;
+            magnitude += std::fabs(product);
+          }
+          check_product(report, out, i * k + column, exact, magnitude, n);
+        }
+      report.blocks += m - begin;
+    }
+}
+
 void test_int8_rows(const Kernels &simd) {
   if (!simd.int8_row_stats || !simd.int8_row_quant) return;
   Report report{simd.isa, "int8_row_stats, _quant"};
@@ -424,14 +452,17 @@ void test_int8_row_dequant(const Kernels &simd) {
   if (!simd.int8_row_dequant) return;
   Report report{simd.isa, "int8_row_dequant"};
   for (int round = 0; round < 100; round++) {
-    const uint64_t k = 1 + below(300), rows = 7, begin = below(rows);
+    const bool large = round == 0;  // streaming stores
+    const uint64_t k = large ? 1 << 20 : 1 + below(300), rows = large ? 9 : 7, begin = large ? 0 : below(rows);
     std::vector<int8_t> q(rows * k);
     for (auto &v : q) v = int8_t(engine());
-    std::vector<float> stats(rows), out(rows * k, -7), want(out);
+    std::vector<float> stats(rows), want(rows * k, -7);
+    std::unique_ptr<float, void (*)(void *)> got(static_cast<float *>(std::aligned_alloc(64, (rows * k * 4 + 63) / 64 * 64)), std::free);
+    std::copy(want.begin(), want.end(), got.get());
     for (auto &v : stats) v = below(5) == 0 ? from_bits(uint32_t(below(1 << 24))) : std::fabs(normal());
-    simd.int8_row_dequant(q.data(), stats.data(), k, begin, rows, out.data());
+    simd.int8_row_dequant(q.data(), stats.data(), k, begin, rows, got.get());
     scalar_kernels.int8_row_dequant(q.data(), stats.data(), k, begin, rows, want.data());
-    report.same(out, want, "values");
+    report.same(std::vector<float>(got.get(), got.get() + rows * k), want, "values");
     report.blocks += rows;
   }
 }
@@ -636,6 +667,7 @@ void test_table(const Kernels &simd) {
   test_int8_matmul_packed(simd);
   test_int8_mm_dequant(simd);
   test_gemm(simd);
+  test_gemm_transposed(simd);
   test_optimizer_32bit(simd);
   test_optimizer_8bit(simd);
 }
