@@ -1,12 +1,13 @@
 /**
- * The C++ tests of the library: runtime (queue, pool, memory) on each instruction set, and every SIMD kernel against the scalar one,
- * plain and under sanitizers. Needs CMake and a C++ compiler; minutes of compiling.
+ * The C++ tests of the library: runtime (queue, pool, memory) on each instruction set, every SIMD kernel against the scalar one, and random
+ * programs over the C ABI, plain and under sanitizers. Needs CMake and a C++ compiler; minutes of compiling.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { expectSameDigests } from "./abi-fuzz.js";
 
 const source = resolve(import.meta.dirname, "..");
 const minutes = 60_000;
@@ -28,5 +29,10 @@ describe.each(["none", "address", "thread"])("sanitizer %s", (sanitizer) => {
     expect(run("cmake", "-S", source, "-B", build, ...options)).toMatchObject({ status: 0 });
     expect(run("cmake", "--build", build, "-j2")).toMatchObject({ status: 0 });
     expect(run("ctest", "--test-dir", build, "--output-on-failure")).toMatchObject({ status: 0 });
+    expectSameDigests(join(build, "abi_fuzz"), {
+      firstSeed: 100,
+      seeds: sanitizer === "none" ? 200 : 20,
+      operations: 300,
+    });
   });
 });
