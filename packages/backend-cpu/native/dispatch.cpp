@@ -1,6 +1,7 @@
 // The tables from best to scalar, and the walk that fills one table from them.
 //
 // HALFBYTE_CPU_ISA is a cap for tests: a table above it is passed over. A name of another architecture leaves scalar; an unknown one is ignored.
+// WebAssembly has no environment; which of its two builds is loaded is TypeScript's choice.
 #include "dispatch.h"
 
 #include <algorithm>
@@ -52,6 +53,9 @@ struct Table {
 };
 
 const Table kTables[] = {
+#if defined(HB_HAVE_WASM)
+    {&wasm_kernels, always},
+#endif
 #if defined(HB_HAVE_AVX512)
     {&avx512_kernels, has_avx512},
 #endif
@@ -88,9 +92,17 @@ bool exceeds(const char *isa, const Rank &cap) {
   return rank.height > (rank.architecture == cap.architecture ? cap.height : 0);
 }
 
+const char *given_cap() {
+#if defined(__wasm__)
+  return nullptr;
+#else
+  return std::getenv("HALFBYTE_CPU_ISA");
+#endif
+}
+
 std::vector<const Kernels *> usable_tables() {
   std::vector<const Kernels *> usable = runnable_tables();
-  const char *name = std::getenv("HALFBYTE_CPU_ISA");
+  const char *name = given_cap();
   const Rank *cap = name ? rank_of(name) : nullptr;
   if (!cap) return usable;
   usable.erase(std::remove_if(usable.begin(), usable.end(), [=](const Kernels *table) { return exceeds(table->isa, *cap); }), usable.end());

@@ -7,7 +7,11 @@
 #include "cost.h"
 #include "kernels.h"
 #include "memory.h"
+#if defined(__wasm__)
+#include "sliced_queue.h"
+#else
 #include "queue.h"
+#endif
 
 namespace hb {
 

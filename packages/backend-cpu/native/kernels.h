@@ -94,5 +94,6 @@ extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
 extern const Kernels neon_kernels;
 extern const Kernels dotprod_kernels;
+extern const Kernels wasm_kernels;
 
 }  // namespace hb

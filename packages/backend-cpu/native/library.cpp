@@ -1,21 +1,21 @@
 // Queues and memory of halfbyte.h. The other calls are in ops_*.cpp and build_info.cpp.
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include "enqueue.h"
 #include "memory.h"
+#include "mutex.h"
 
 namespace {
 
 using hb::memory::Scratch;
 
 // Open queues: the last one takes the kept memory with it.
-std::mutex open_mutex;
+hb::Mutex open_mutex;
 int open_queues = 0;
 
 void count_open(int change) {
-  const std::lock_guard<std::mutex> lock(open_mutex);
+  const hb::Lock lock(open_mutex);
   open_queues += change;
   if (open_queues == 0) hb::memory::trim();
 }

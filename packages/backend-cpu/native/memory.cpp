@@ -3,8 +3,9 @@
 
 #include <array>
 #include <cstdlib>
-#include <mutex>
 #include <vector>
+
+#include "mutex.h"
 
 namespace hb::memory {
 namespace {
@@ -14,8 +15,10 @@ constexpr int kStepBits = 3;
 constexpr uint64_t kSteps = 1 << kStepBits;
 constexpr int kClasses = 48 * kSteps;
 // Beyond this the blocks that have lain longest are given back.
-constexpr uint64_t kMostPooled = uint64_t{1} << 30;
-constexpr uint64_t kLargest = uint64_t{1} << 46;
+constexpr bool kIsSmallSpace = sizeof(void *) == 4;
+constexpr uint64_t kMostPooled = uint64_t{1} << (kIsSmallSpace ? 28 : 30);
+// With 32 bits the C library serves no block of half of them; this is a size class below it.
+constexpr uint64_t kLargest = kIsSmallSpace ? uint64_t{7} << 28 : uint64_t{1} << 46;
 
 // Stands in the 64 bytes before every block.
 struct alignas(kAlignment) Header {
@@ -76,7 +79,7 @@ class BlockPool {
   }
 
   void release(Header *block) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lock lock(mutex_);
     used_ -= block->capacity;
     if (block->capacity > kMostPooled) return free_aligned(block);
     keep(block);
@@ -84,7 +87,7 @@ class BlockPool {
   }
 
   void trim() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lock lock(mutex_);
     for (auto &blocks : kept_) {
       for (Header *block : blocks) free_aligned(block);
       std::vector<Header *>().swap(blocks);
@@ -93,7 +96,7 @@ class BlockPool {
   }
 
   Counters counters() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lock lock(mutex_);
     return {used_, pooled_};
   }
 
@@ -105,7 +108,7 @@ class BlockPool {
 
   // The block released last: its pages are the most likely to be cached.
   Header *take_kept(SizeClass wanted) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lock lock(mutex_);
     auto &blocks = kept_[wanted.index];
     if (blocks.empty()) return nullptr;
     Header *block = blocks.back();
@@ -116,7 +119,7 @@ class BlockPool {
   }
 
   void count_fresh(uint64_t capacity) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lock lock(mutex_);
     used_ += capacity;
   }
 
@@ -141,7 +144,7 @@ class BlockPool {
     free_aligned(block);
   }
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::array<std::vector<Header *>, kClasses> kept_;  // oldest first
   uint64_t used_ = 0, pooled_ = 0, releases_ = 0;
 };

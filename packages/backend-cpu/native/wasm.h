@@ -3,11 +3,7 @@
 #pragma once
 #include "kernels.h"
 
-namespace hb {
-
-extern const Kernels wasm_kernels;
-
-namespace wasm {
+namespace hb::wasm {
 
 KernelOf<decltype(Kernels::quantize_4bit)> quantize_4bit;
 KernelOf<decltype(Kernels::dequantize_4bit)> dequantize_4bit;
@@ -19,5 +15,4 @@ KernelOf<decltype(Kernels::int8_row_stats)> int8_row_stats;
 KernelOf<decltype(Kernels::int8_row_quant)> int8_row_quant;
 KernelOf<decltype(Kernels::int8_matmul)> int8_matmul;
 
-}  // namespace wasm
-}  // namespace hb
+}  // namespace hb::wasm

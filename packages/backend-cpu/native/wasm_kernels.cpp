@@ -20,6 +20,7 @@ const Kernels wasm_kernels = {
     wasm::int8_row_quant,
     nullptr,  // int8_row_dequant
     wasm::int8_matmul,
+    nullptr,  // int8_matmul_packed
     nullptr,  // int8_mm_dequant
     nullptr,  // optimizer_32bit
     nullptr,  // optimizer_8bit
