@@ -51,7 +51,14 @@ extern "C" {
 
 void *hb_host_memory(void) { return host_memory; }
 
-int32_t hb_queue_step(hb_queue *queue, double nanoseconds) { return queue->step(nanoseconds) ? 1 : 0; }
+int32_t hb_queue_step(hb_queue *queue, double nanoseconds) { return queue->step(nanoseconds); }
+
+hb_status hb_queue_hold(hb_queue *queue) {
+  queue->hold();
+  return HB_OK;
+}
+
+void hb_queue_pass(hb_queue *queue) { queue->pass(); }
 
 hb_status hb_queue_recover(hb_queue *queue) {
   const hb_status status = out_of_memory ? HB_OUT_OF_MEMORY : HB_FAILED;

@@ -9,7 +9,7 @@
 #include <functional>
 #include <map>
 
-#include "halfbyte.h"
+#include "halfbyte_wasm.h"
 #include "task.h"
 
 namespace hb {
@@ -29,23 +29,30 @@ class Queue {
   void allow_inline(bool allowed) { inline_allowed_ = allowed; }
   uint64_t last() const { return last_; }
   bool is_done(uint64_t entry) const { return entry <= done_; }
-  // Steps on until the entry is done.
-  hb_status wait(uint64_t entry);
+  // Of an entry that is done.
+  hb_status wait(uint64_t entry) const;
 
-  // Runs the next entry, or as many rows of it as take about this long by the estimates of cost.h, one at least. Never goes on to the entry
-  // after it, so that the caller can look at memory between two entries. Whether work is left.
-  bool step(double nanoseconds);
+  // Runs the next entry, or as many rows of it as take about this long by the estimates of cost.h, one at least. HB_IDLE, HB_WORKING or HB_HELD.
+  int32_t step(double nanoseconds);
+  // An entry that is done when the caller says so.
+  void hold();
+  void pass();
   // After a step that ended in a trap: its entry has failed. False when none was running.
   bool fail_running(hb_status status);
 
  private:
-  bool is_idle() const { return tasks_.empty(); }
+  bool is_idle() const { return entries_.empty(); }
+  int32_t state() const { return is_idle() ? HB_IDLE : entries_.front().is_held ? HB_HELD : HB_WORKING; }
   // Returns its estimated cost.
-  double run_rows(double nanoseconds);
+  double run_rows(const Stage &stage, double nanoseconds);
   void finish();
 
-  std::deque<Task> tasks_;
-  // Where the first task stands.
+  struct Entry {
+    Task task;
+    bool is_held;
+  };
+  std::deque<Entry> entries_;
+  // Where the first one stands.
   size_t stage_ = 0;
   bool begun_ = false;
   Rows rows_ = {0};

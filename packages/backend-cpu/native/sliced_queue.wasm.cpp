@@ -25,29 +25,38 @@ uint64_t rows_within(const Rows &rows, double nanoseconds) {
 void Queue::push(double cost, Task task) {
   const bool is_small = cost < 0 || (inline_allowed_ && cost <= inline_limit());
   const bool runs_here = is_small && is_idle();
-  tasks_.push_back(std::move(task));
+  entries_.push_back({std::move(task), false});
   last_++;
-  if (runs_here) wait(last_);
+  if (runs_here) step(kForEver);
 }
 
 void Queue::push_or_do(const std::function<void()> &now, const std::function<Task()> &later) {
   push(kAtOnce, is_idle() ? Task{once(now)} : later());
 }
 
-hb_status Queue::wait(uint64_t entry) {
-  if (entry > last_) return HB_FAILED;
-  while (done_ < entry) step(kForEver);
+hb_status Queue::wait(uint64_t entry) const {
+  if (entry > done_) return HB_FAILED;
   const auto failure = failures_.find(entry);
   return failure == failures_.end() ? HB_OK : failure->second;
 }
 
-bool Queue::step(double nanoseconds) {
-  if (is_idle()) return false;
+int32_t Queue::step(double nanoseconds) {
+  if (state() != HB_WORKING) return state();
+  const Task &task = entries_.front().task;
   running_ = true;
-  while (stage_ < tasks_.front().size() && nanoseconds > 0) nanoseconds -= run_rows(nanoseconds);
+  while (stage_ < task.size() && nanoseconds > 0) nanoseconds -= run_rows(task[stage_], nanoseconds);
   running_ = false;
-  if (stage_ == tasks_.front().size()) finish();
-  return !is_idle();
+  if (stage_ == task.size()) finish();
+  return state();
+}
+
+void Queue::hold() {
+  entries_.push_back({{}, true});
+  last_++;
+}
+
+void Queue::pass() {
+  if (state() == HB_HELD) finish();
 }
 
 bool Queue::fail_running(hb_status status) {
@@ -58,8 +67,7 @@ bool Queue::fail_running(hb_status status) {
   return true;
 }
 
-double Queue::run_rows(double nanoseconds) {
-  const Stage &stage = tasks_.front()[stage_];
+double Queue::run_rows(const Stage &stage, double nanoseconds) {
   if (!begun_) {
     rows_ = stage.begin();
     next_row_ = 0;
@@ -76,7 +84,7 @@ double Queue::run_rows(double nanoseconds) {
 }
 
 void Queue::finish() {
-  tasks_.pop_front();
+  entries_.pop_front();
   stage_ = 0;
   begun_ = false;
   done_++;

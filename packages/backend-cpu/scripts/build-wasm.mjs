@@ -39,15 +39,25 @@ const compile = [
 const variants = { "halfbyte_cpu.wasm": [], "halfbyte_cpu.relaxed.wasm": ["-mrelaxed-simd"] };
 
 /** Files of other instruction sets, and those that have threads. */
-const isNativeOnly = (name) => /(\.|^)(avx2|avx512|neon|dotprod)[._]/.test(name) || ["queue.cpp", "pool.cpp"].includes(name);
+const isNativeOnly = (name) =>
+  /(\.|^)(avx2|avx512|neon|dotprod)[._]/.test(name) || ["queue.cpp", "pool.cpp"].includes(name);
 const isKernel = (name) => /(\.|^)wasm[._]/.test(name) && !/^(library|sliced_queue)\./.test(name);
 
 await main();
 
 async function main() {
   const headers = headersIn([native, include]);
-  const sources = readdirSync(native).filter((name) => name.endsWith(".cpp") && !isNativeOnly(name)).sort();
-  const key = sha256([...compile, compiler, ...sources.map((name) => readFileSync(join(native, name), "utf8")), ...Object.values(headers)].join("\0"));
+  const sources = readdirSync(native)
+    .filter((name) => name.endsWith(".cpp") && !isNativeOnly(name))
+    .sort();
+  const key = sha256(
+    [
+      ...compile,
+      compiler,
+      ...sources.map((name) => readFileSync(join(native, name), "utf8")),
+      ...Object.values(headers),
+    ].join("\0"),
+  );
   if (!process.argv.includes("--force") && isUpToDate(key)) return;
   const start = performance.now();
   console.log(`Building WebAssembly kernels with clang ${compiler} …`);
@@ -74,11 +84,19 @@ async function build(sources, headers) {
       return jobOf(join(native, source), [...compile, ...own], headers, cache, compiler);
     }),
   }));
-  const wanted = new Set(await compileAll(jobs.flatMap(({ jobs }) => jobs), headers));
+  const wanted = new Set(
+    await compileAll(
+      jobs.flatMap(({ jobs }) => jobs),
+      headers,
+    ),
+  );
   for (const name of readdirSync(cache)) if (!wanted.has(join(cache, name))) rmSync(join(cache, name));
   const hashes = {};
   for (const { name, jobs: own } of jobs) {
-    const module = await link(own.map(({ object }) => object), linkFlags());
+    const module = await link(
+      own.map(({ object }) => object),
+      linkFlags(),
+    );
     writeFileSync(join(output, name), module);
     hashes[name] = sha256(module);
   }

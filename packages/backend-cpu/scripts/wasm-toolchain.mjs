@@ -26,10 +26,12 @@ export function headersIn(folders) {
 /** The text of a source and of all it includes. @param {string} text @param {Record<string, string>} headers */
 function closure(text, headers, seen = new Set()) {
   const names = [...text.matchAll(/^#include "(?:.*\/)?([^"/]+)"/gm)].map(([, name]) => name);
-  const parts = names.filter((name) => name in headers && !seen.has(name)).map((name) => {
-    seen.add(name);
-    return closure(headers[name], headers, seen);
-  });
+  const parts = names
+    .filter((name) => name in headers && !seen.has(name))
+    .map((name) => {
+      seen.add(name);
+      return closure(headers[name], headers, seen);
+    });
   return text + parts.join("");
 }
 

@@ -1,2 +1,4 @@
 /** The CPU backend of halfbyte. Importing it does nothing: register it, or pass cpu() to openBackend(). */
-export { type CpuOptions, type CpuTier, cpu } from "./provider.js";
+export type { CpuOptions, CpuTier } from "./options.js";
+export { cpu } from "./provider.js";
+export type { WasmSource } from "./wasm/module.js";

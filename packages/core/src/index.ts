@@ -89,6 +89,7 @@ export {
   type Step,
 } from "./kernels.js";
 export { type LogLevel, logOnce } from "./logger.js";
+export { nextTurn } from "./next-turn.js";
 export { ademamixSchedule } from "./optimizer-schedule.js";
 export { type PassCache, passCache } from "./pass-cache.js";
 export { dequantize, nestedScales, type QuantizeOptions, quantize } from "./quantize.js";

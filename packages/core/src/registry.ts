@@ -53,6 +53,8 @@ export interface BackendProvider<Options extends object = object> {
   /** Never throws, loads no kernel library. */
   detect(options?: Options & { depth?: "quick" | "full"; signal?: AbortSignal }): Promise<Detection>;
   open(options?: Options & { device?: string; signal?: AbortSignal }): Promise<Device>;
+  /** Several ways to be this backend, best first: the first that is available, opens and passes its self-test is used. Absent: itself. */
+  readonly tiers?: readonly BackendProvider[];
 }
 export interface OpenReport {
   readonly chosen: string;
@@ -104,13 +106,11 @@ export async function openBackend(
 ): Promise<Backend> {
   const order = options.order ?? orderFromEnvironment();
   const skipped: Skipped[] = [];
-  for (const { name, provider } of candidatesOf(providers, order)) {
+  for (const { name, tier } of candidatesOf(providers, order)) {
     throwIfAborted(options.signal, "Opening a backend");
-    const opened = provider
-      ? await tryProvider(provider, options, order?.includes(name) ?? false)
-      : unknownBackend(name);
+    const opened = tier ? await tryProvider(tier, options, order?.includes(name) ?? false) : unknownBackend(name);
     if ("stage" in opened) skipped.push(opened);
-    else return announce(createBackend(opened.device, { chosen: provider!.name, skipped, selfTest: opened.selfTest }));
+    else return announce(createBackend(opened.device, { chosen: name, skipped, selfTest: opened.selfTest }));
   }
   throw halfbyteError("BACKEND_UNAVAILABLE", `No backend could be opened:\n${skipped.map(sayReason).join("\n")}`);
 }
@@ -121,13 +121,27 @@ function orderFromEnvironment(): readonly string[] | undefined {
   return order.length > 0 ? order : undefined;
 }
 
-/** Names in the order asked for, each with its provider; the reference last. */
-function candidatesOf(providers: readonly BackendProvider[], order: readonly string[] | undefined) {
-  const all = providers.some(({ name }) => name === "reference") ? providers : [...providers, reference()];
-  if (!order) return all.map((provider) => ({ name: provider.name, provider }));
-  const names = order.includes("reference") ? order : [...order, "reference"];
-  return names.map((name) => ({ name, provider: all.find((provider) => provider.name === name) }));
+interface NamedTier {
+  readonly name: string;
+  /** Undefined: nobody has that name. */
+  readonly tier: BackendProvider | undefined;
 }
+
+/** Names in the order asked for, each with the tiers of its provider; the reference last. */
+function candidatesOf(providers: readonly BackendProvider[], order: readonly string[] | undefined): NamedTier[] {
+  const all = providers.some(({ name }) => name === "reference") ? providers : [...providers, reference()];
+  if (!order) return all.flatMap((provider) => tiersOf(provider.name, provider));
+  const names = order.includes("reference") ? order : [...order, "reference"];
+  return names.flatMap((name) =>
+    tiersOf(
+      name,
+      all.find((provider) => provider.name === name),
+    ),
+  );
+}
+
+const tiersOf = (name: string, provider: BackendProvider | undefined): NamedTier[] =>
+  (provider?.tiers ?? [provider]).map((tier) => ({ name, tier }));
 
 const unknownBackend = (name: string): Skipped =>
   skip(name, "detect", halfbyteError("UNKNOWN_BACKEND", `No provider named "${name}" was given or registered.`));

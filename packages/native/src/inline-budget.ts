@@ -1,4 +1,5 @@
 /** How long a device may work on the calling thread before the event loop has had a turn. */
+import { nextTurn } from "@halfbyte/core";
 
 /** Milliseconds per turn. */
 const budget = 4;
@@ -17,7 +18,7 @@ export class InlineBudget {
     this.#spent += performance.now() - start;
     if (this.#counting) return;
     this.#counting = true;
-    setImmediate(() => {
+    nextTurn(() => {
       this.#spent = 0;
       this.#counting = false;
     });

@@ -2,7 +2,8 @@
 import { type ErrorCode, type HalfbyteError, halfbyteError, logOnce, messageOf, type Reason } from "@halfbyte/core";
 import type { BuildInfo } from "./build-info.js";
 import { isCutOff } from "./elf.js";
-import { type NativeFunctions, openLibrary } from "./ffi.js";
+import { openLibrary } from "./ffi.js";
+import type { NativeFunctions } from "./functions.js";
 import { identify, wrongBackend } from "./identity.js";
 import type { FoundLibrary, LibraryCandidate } from "./library-candidates.js";
 import { type ProbeOptions, probe } from "./probe.js";

@@ -16,7 +16,7 @@ import {
   type Storage,
   type Tensor,
 } from "@halfbyte/core";
-import type { Entry, NativeFunctions, Pointer } from "./ffi.js";
+import type { Entry, NativeFunctions, Pointer } from "./functions.js";
 import { NativeQueue } from "./native-queue.js";
 import { NativeStorage, nativeOf, pointerOf } from "./native-storage.js";
 import { nativeOperations } from "./operations.js";

@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, type HalfbyteError, halfbyteError } from "@halfbyte/core";
 import { status } from "./abi.js";
-import type { EnqueueFunctions, Entry, NativeFunctions, Pointer, Status } from "./ffi.js";
+import type { EnqueueFunctions, Entry, NativeFunctions, Pointer, Status } from "./functions.js";
 import { InlineBudget } from "./inline-budget.js";
 
 /** Arguments of an enqueueing function behind the queue. */
@@ -32,6 +32,9 @@ export interface QueueOptions {
   readonly onLost: (error: HalfbyteError) => void;
 }
 
+/** Not in browsers, whose pages take their memory with them. */
+const hostProcess = (globalThis as { process?: Partial<Pick<NodeJS.Process, "on" | "off">> }).process;
+
 /** Held until they are closed: the library may still write to memory that a queue keeps. */
 const openQueues = new Set<NativeQueue>();
 
@@ -56,7 +59,7 @@ export class NativeQueue {
     const created: [Pointer | null] = [null];
     this.#expectOk("hb_queue_create", functions.hb_queue_create(options.device, options.threads, created));
     this.#pointer = created[0]!;
-    if (openQueues.size === 0) process.on("exit", finishAtExit);
+    if (openQueues.size === 0) hostProcess?.on?.("exit", finishAtExit);
     openQueues.add(this);
   }
 
@@ -134,7 +137,7 @@ export class NativeQueue {
     this.functions.hb_queue_destroy(this.#pointer);
     this.#kept = [];
     openQueues.delete(this);
-    if (openQueues.size === 0) process.off("exit", finishAtExit);
+    if (openQueues.size === 0) hostProcess?.off?.("exit", finishAtExit);
   }
 
   /** Blocks until the queue looks at no host memory any more. */

@@ -1,6 +1,6 @@
 /** Storage of a native device: an address and a size. */
 import { type Storage, storageOf, type Tensor } from "@halfbyte/core";
-import type { Pointer } from "./ffi.js";
+import type { Pointer } from "./functions.js";
 
 export class NativeStorage {
   constructor(

@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from "@halfbyte/core";
 import { accuracyNumbers, dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers } from "./abi.js";
-import type { NativeStep, Pointer } from "./ffi.js";
+import type { NativeStep, Pointer } from "./functions.js";
 import type { NativeDevice } from "./native-device.js";
 import { pointerOf, pointerOrNull } from "./native-storage.js";
 

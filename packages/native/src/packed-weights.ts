@@ -3,7 +3,7 @@
  * canonical bytes, dropped when those are freed or written to.
  */
 import { isHalfbyteError } from "@halfbyte/core";
-import type { Pointer } from "./ffi.js";
+import type { Pointer } from "./functions.js";
 
 interface Copy {
   readonly key: string;

@@ -4,12 +4,12 @@
  */
 import { type ErrorCode, isHalfbyteError, messageOf, passCache, type Reason, version } from "@halfbyte/core";
 import { abiVersion } from "./abi.js";
-import { signatures } from "./ffi.js";
 import { type Identity, identify } from "./identity.js";
 import { type Answer, isSameAnswer, knownAnswer, type Question, question } from "./known-answer.js";
 import type { FoundLibrary } from "./library-candidates.js";
 import { type ProbeRun, probeObstacle, runProbe } from "./probe-process.js";
 import { reasonOf } from "./reason.js";
+import { signatures } from "./signatures.js";
 
 export interface ProbeOptions {
   readonly backend: string;

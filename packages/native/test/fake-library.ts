@@ -1,5 +1,5 @@
 /** A library in TypeScript whose queue moves when the test says so. */
-import type { Entry, NativeFunctions, Pointer, Status } from "../src/ffi.js";
+import type { Entry, NativeFunctions, Pointer, Status } from "../src/functions.js";
 
 type Wait = (thrown: Error | null, result: Status) => void;
 
