@@ -1,6 +1,6 @@
 // x·Wᵀ with W in 4 bits. One row of x: four weight rows fused, sums of a block on the unscaled table, then times absmax (a scaled table per row
-// would not fit). More rows: tiles decoded once into L1 (simd_avx2.h). Registers, fused: table 2, shifts 1, x 1, block sums 4, sums 4, decoding 3.
-#include "simd_avx2.h"
+// would not fit). More rows: tiles decoded once into L1 (tile_product_avx2.h). Registers, fused: table 2, shifts 1, x 1, block sums 4, sums 4, decoding 3.
+#include "tile_product_avx2.h"
 
 namespace hb::avx2 {
 namespace {

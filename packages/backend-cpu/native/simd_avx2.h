@@ -1,4 +1,4 @@
-// What the AVX2 kernels share: loads and stores of every float dtype, the 16-entry table, the tile product of both matrix kernels.
+// What the AVX2 kernels share: loads and stores of every float dtype, the 16-entry table.
 //
 // Everything here has internal linkage on purpose, see simd_avx512.h. Instruction sets: AVX2, FMA, F16C.
 #pragma once
@@ -137,75 +137,13 @@ struct Table16 {
   }
 };
 
-// ── Tile product, as in simd_avx512.h ──
-//
-// Two rows of x by four of the tile. Registers: sum[2][4] 8, weights 4, x 1.
-
-constexpr uint64_t tile_rows = 4;
-constexpr uint64_t tile_k = 1024;
-constexpr uint64_t tile_m = 64;
+// ── Sums across lanes ──
 
 /// Lane 4·i + j is the sum of the lanes of s[i][j].
 inline __m256 sum_lanes(const __m256 (&s)[2][4]) {
   const __m256 first = _mm256_hadd_ps(_mm256_hadd_ps(s[0][0], s[0][1]), _mm256_hadd_ps(s[0][2], s[0][3]));
   const __m256 second = _mm256_hadd_ps(_mm256_hadd_ps(s[1][0], s[1][1]), _mm256_hadd_ps(s[1][2], s[1][3]));
   return _mm256_add_ps(_mm256_permute2f128_ps(first, second, 0x20), _mm256_permute2f128_ps(first, second, 0x31));
-}
-
-/// Adds `rows` rows of x times 4 rows of the tile to total[4·i + j].
-template <int rows>
-inline void multiply_tile(const float *x, uint64_t k, const float *tile, uint64_t count, float *total) {
-  __m256 sum[2][4];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) sum[i / 4][i % 4] = _mm256_setzero_ps();
-  const uint64_t whole = count / 8 * 8;
-  for (uint64_t at = 0; at < whole; at += 8) {
-    const __m256 w0 = _mm256_load_ps(tile + at), w1 = _mm256_load_ps(tile + tile_k + at);
-    const __m256 w2 = _mm256_load_ps(tile + 2 * tile_k + at), w3 = _mm256_load_ps(tile + 3 * tile_k + at);
-#pragma GCC unroll 2
-    for (int i = 0; i < rows; i++) {
-      const __m256 value = _mm256_loadu_ps(x + uint64_t(i) * k + at);
-      sum[i][0] = _mm256_fmadd_ps(value, w0, sum[i][0]);
-      sum[i][1] = _mm256_fmadd_ps(value, w1, sum[i][1]);
-      sum[i][2] = _mm256_fmadd_ps(value, w2, sum[i][2]);
-      sum[i][3] = _mm256_fmadd_ps(value, w3, sum[i][3]);
-    }
-  }
-  alignas(32) float sums[8];
-  _mm256_store_ps(sums, sum_lanes(sum));
-  for (int i = 0; i < rows; i++)
-    for (int j = 0; j < 4; j++) {
-      float tail = sums[4 * i + j];
-      for (uint64_t at = whole; at < count; at++) tail += x[uint64_t(i) * k + at] * tile[uint64_t(j) * tile_k + at];
-      total[4 * i + j] += tail;
-    }
-}
-
-/// Rows [begin, end) of a weight whose pieces `decode(row, first, count, to)` writes as f32.
-template <typename Decode>
-inline void tile_product(const float *x, const float *bias, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out,
-                         const Decode &decode) {
-  alignas(64) float tile[tile_rows * tile_k];
-  float total[tile_m * 4];
-  memset(tile, 0, sizeof tile);
-  for (uint64_t first_m = 0; first_m < m; first_m += tile_m) {
-    const uint64_t count_m = m - first_m < tile_m ? m - first_m : tile_m;
-    for (uint64_t row = begin; row < end; row += tile_rows) {
-      const uint64_t rows = end - row < tile_rows ? end - row : tile_rows;
-      memset(total, 0, count_m * 4 * sizeof(float));
-      for (uint64_t first = 0; first < k; first += tile_k) {
-        const uint64_t count = k - first < tile_k ? k - first : tile_k;
-        for (uint64_t r = 0; r < rows; r++) decode(row + r, first, count, tile + r * tile_k);
-        for (uint64_t i = 0; i < count_m; i += 2) {
-          const float *const xs = x + (first_m + i) * k + first;
-          if (count_m - i >= 2) multiply_tile<2>(xs, k, tile, count, total + 4 * i);
-          else multiply_tile<1>(xs, k, tile, count, total + 4 * i);
-        }
-      }
-      for (uint64_t i = 0; i < count_m; i++)
-        for (uint64_t r = 0; r < rows; r++) store_one(out, (first_m + i) * n + row + r, bias ? total[4 * i + r] + bias[row + r] : total[4 * i + r]);
-    }
-  }
 }
 
 }  // namespace

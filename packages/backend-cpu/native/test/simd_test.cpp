@@ -516,7 +516,7 @@ void test_int8_matmul_packed(const Kernels &simd) {
     for (auto &v : a) v = round % 3 ? int8_t(engine()) : int8_t(-128);
     for (auto &v : b) v = round % 3 != 1 ? int8_t(engine()) : int8_t(round % 2 ? -128 : 127);
     const PackedInt8 shape{n, k};
-    std::vector<uint8_t> packed(shape.bytes(), 1);
+    std::vector<uint8_t> packed(shape.bytes() + 1, 1);
     pack_int8(b.data(), shape, 0, shape.panels(), packed.data());
     std::vector<int32_t> out(m * stride, 77), want(out), all(m * n);
     simd.int8_matmul_packed(a.data(), packed.data(), m, n, k, begin, end, out.data(), stride);
