@@ -39,7 +39,7 @@ void decode(const uint8_t *codes, const float *absmax, const float *code, uint64
 
 }  // namespace
 
-void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
+void dequantize_blockwise(const uint8_t *codes, const float *absmax, const float *code, uint64_t, uint64_t block_size, float offset, uint64_t begin, uint64_t end,
                           MutableFloats out) {
   if (out.dtype == HB_FLOAT32) decode<HB_FLOAT32>(codes, absmax, code, block_size, offset, begin, end, out.data);
   else if (out.dtype == HB_FLOAT16) decode<HB_FLOAT16>(codes, absmax, code, block_size, offset, begin, end, out.data);

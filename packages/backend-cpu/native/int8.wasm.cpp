@@ -126,12 +126,12 @@ inline void multiply(const int8_t *a, size_t k, const int8_t *b0, const int8_t *
     }
 }
 
-void product(const int8_t *a, const int8_t *b, size_t n, size_t k, size_t begin, size_t end, int32_t *out) {
+void product(const int8_t *a, const int8_t *b, size_t m, size_t n, size_t k, int32_t *out, size_t stride) {
   for (size_t column = 0; column < n; column += product_rows) {
     for (size_t first = 0; first < k || first == 0; first += product_k) {
       const size_t count = k - first < product_k ? k - first : product_k;
-      for (size_t row = begin; row < end; row += 2) {
-        const size_t rows = end - row < 2 ? 1 : 2;
+      for (size_t row = 0; row < m; row += 2) {
+        const size_t rows = m - row < 2 ? 1 : 2;
         for (size_t part = column; part < n && part < column + product_rows; part += 4) {
           // A last group of fewer rows of b repeats its last one.
           const size_t last = n - part < 4 ? n - part - 1 : 3;
@@ -142,7 +142,7 @@ void product(const int8_t *a, const int8_t *b, size_t n, size_t k, size_t begin,
           else multiply<1>(a + row * k + first, k, b0, b1, b2, b3, count, total);
           for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j <= last; j++) {
-              int32_t *const to = out + (row + i) * n + part + j;
+              int32_t *const to = out + (row + i) * stride + part + j;
               *to = first == 0 ? total[4 * i + j] : int32_t(uint32_t(*to) + uint32_t(total[4 * i + j]));
             }
         }
@@ -167,8 +167,8 @@ void int8_row_quant(Floats x, uint64_t k, float threshold, const float *stats, c
   else run(row_quant<HB_BFLOAT16>);
 }
 
-void int8_matmul(const int8_t *a, const int8_t *b, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, int32_t *out) {
-  product(a, b, size_t(n), size_t(k), size_t(begin), size_t(end), out);
+void int8_matmul(const int8_t *a, const int8_t *b, uint64_t m, uint64_t n, uint64_t k, int32_t *out, uint64_t stride) {
+  product(a, b, size_t(m), size_t(n), size_t(k), out, size_t(stride));
 }
 
 }  // namespace hb::wasm
