@@ -10,6 +10,8 @@ const Kernels avx2_kernels = {
     avx2::quantize_blockwise,
     avx2::dequantize_blockwise,
     avx2::gemm_4bit,
+    nullptr,  // prepare_activations
+    nullptr,  // gemm_4bit_packed
     avx2::gemm,
     avx2::gemm_transposed,
     avx2::int8_row_stats,

@@ -10,6 +10,8 @@ const Kernels avx512_kernels = {
     avx512::quantize_blockwise,
     avx512::dequantize_blockwise,
     avx512::gemm_4bit,
+    avx512::prepare_activations,
+    avx512::gemm_4bit_packed,
     avx512::gemm,
     avx512::gemm_transposed,
     avx512::int8_row_stats,

@@ -79,7 +79,7 @@ struct FactorSearch {
 inline IntegerCode make_integer_code(const float *code, int first, int last, int step, float tolerance) {
   IntegerCode made{};
   const CodeMagnitude magnitude = magnitude_of(code);
-  if (!magnitude.finite || magnitude.largest < 0x1p-20f || magnitude.largest > 0x1p20f) return made;
+  if (!magnitude.finite || magnitude.largest < 0x1p-10f || magnitude.largest > 0x1p10f) return made;
   FactorSearch search;
   search.run(code, magnitude, first, last, step);
   const float factor = search.found() / magnitude.largest;

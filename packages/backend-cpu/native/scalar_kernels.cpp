@@ -10,6 +10,8 @@ const Kernels scalar_kernels = {
     scalar::quantize_blockwise,
     scalar::dequantize_blockwise,
     scalar::gemm_4bit,
+    nullptr,  // prepare_activations
+    nullptr,  // gemm_4bit_packed
     scalar::gemm,
     scalar::gemm_transposed,
     scalar::int8_row_stats,
