@@ -19,15 +19,17 @@ constexpr double widen = 0.5;
 constexpr double outlier = 0.5;
 constexpr Cost encode_4bit = {20, 0.3};
 constexpr Cost decode_4bit = {1.2, 0.15};
-constexpr Cost encode_8bit = {40, 0.4};
+constexpr Cost encode_8bit = {40, 0.6};
 constexpr Cost decode_8bit = {0.5, 0.15};
 constexpr Cost multiply_add = {0.4, 0.025};
+// Reading W counts: mostly x has one row.
+constexpr Cost transposed_multiply_add = {1, 0.12};
 constexpr Cost int8_multiply_add = {0.25, 0.004};
 constexpr double pack_int8 = 0.6;
 constexpr Cost int8_row = {1.2, 0.15};
-constexpr Cost scale = {0.5, 0.1};
-constexpr Cost step_32bit = {8, 0.6};
-constexpr Cost step_8bit = {120, 4};
+constexpr Cost scale = {8, 0.25};
+constexpr Cost step_32bit = {8, 1};
+constexpr Cost step_8bit = {120, 2.5};
 }  // namespace cost
 
 // The cost of the kernel that runs.

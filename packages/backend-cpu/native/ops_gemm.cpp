@@ -35,7 +35,7 @@ hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uin
 
 hb_status hb_gemm(hb_queue *queue, const void *x, hb_dtype dtype, const void *weight, hb_dtype weight_dtype, const void *bias, hb_dtype bias_dtype,
                   uint64_t m, uint64_t n, uint64_t k, int32_t transpose, void *out) {
-  const double row_cost = transpose ? total(cost_of(cost::multiply_add, &Kernels::gemm_transposed), n, k)
+  const double row_cost = transpose ? total(cost_of(cost::transposed_multiply_add, &Kernels::gemm_transposed), n, k)
                                     : total(cost_of(cost::multiply_add, &Kernels::gemm), m, k) + total(cost::widen, k);
   return enqueue(queue, total(row_cost, transpose ? m : n) + widening_cost(dtype, m, transpose ? n : k), [=] {
     Task task;

@@ -1,7 +1,5 @@
 // Optimizer steps, sixteen elements at a time (optimizer_lanes.h). 8-bit codes are decoded by byte planes and encoded by a guess and one exact threshold, 64 at
 // a time. Registers, Adam in 8 bits: states 8, constants 7, element 6, maxima 2; the 32 planes of two maps are read from L1.
-#include <new>
-
 #include "encode_8bit_avx512.h"
 #include "lanes_avx512.h"
 #include "optimizer_lanes.h"
@@ -9,66 +7,48 @@
 namespace hb::avx512 {
 namespace {
 
-/// Codes of one map to values and back. An encoder is one of several types and is called once per block, through a pointer.
-class StateCodec {
- public:
-  static constexpr uint64_t group = 64;
+inline __mmask16 negative_lanes(Lanes s) { return _mm512_movepi32_mask(_mm512_castps_si512(s.v)); }
 
-  StateCodec(const Map8 &map, hb_profile profile) : planes_(map.code), signs_(map) {
-    if (profile == HB_CUDA && !signs_.fit(map)) return;
-    with_encoder_8bit(map, profile, [&](const auto &encoder) {
-      using Encoder = std::decay_t<decltype(encoder)>;
-      static_assert(sizeof encoder <= sizeof encoder_ && alignof(Encoder) <= 64);
-      new (encoder_) Encoder(encoder);
-      encode_ = profile == HB_CUDA ? encode_with<Encoder, true> : encode_with<Encoder, false>;
-    });
-  }
-  StateCodec(const StateCodec &) = delete;
-
-  bool suits() const { return encode_ != nullptr; }
-
-  inline void decode(const uint8_t *codes, float absmax, Lanes (&out)[4]) const {
-    planes_.look_up(_mm512_loadu_si512(codes), out[0].v, out[1].v, out[2].v, out[3].v);
-#pragma GCC unroll 4
-    for (Lanes &value : out) value = value * absmax;
-  }
-
-  void encode(const float *values, uint64_t count, float factor, uint8_t *codes) const { encode_(*this, values, count, factor, codes); }
-
- private:
-  template <class Encoder, bool is_cuda>
-  static void encode_with(const StateCodec &codec, const float *values, uint64_t count, float factor, uint8_t *codes) {
-    const Encoder &encoder = *std::launder(reinterpret_cast<const Encoder *>(codec.encoder_));
-    const Lanes scale = factor;
-    for (uint64_t i = 0; i < count; i += group) {
-      const Lanes s0 = Lanes::load(values + i) * scale, s1 = Lanes::load(values + i + 16) * scale;
-      const Lanes s2 = Lanes::load(values + i + 32) * scale, s3 = Lanes::load(values + i + 48) * scale;
-      __m512i found = encoder.codes_of(s0.v, s1.v, s2.v, s3.v);
-      if constexpr (is_cuda) found = codec.with_signs_of(found, join_masks(signs_of(s0), signs_of(s1), signs_of(s2), signs_of(s3)));
-      _mm512_storeu_si512(codes + i, found);
-    }
-  }
-
-  static inline __mmask16 signs_of(Lanes s) { return _mm512_movepi32_mask(_mm512_castps_si512(s.v)); }
-
-  /// See CodeSigns. Saturating: the first and last stay.
-  inline __m512i with_signs_of(__m512i codes, __mmask64 negative) const {
-    const __m512i one = _mm512_set1_epi8(1);
-    const __mmask64 is_low = _mm512_cmplt_epu8_mask(codes, _mm512_set1_epi8(char(signs_.negative)));
-    const __m512i raised = _mm512_mask_adds_epu8(codes, is_low & ~negative, codes, one);
-    return _mm512_mask_subs_epu8(raised, negative & ~is_low, raised, one);
-  }
-
-  Planes<256> planes_;
-  CodeSigns signs_;
-  void (*encode_)(const StateCodec &, const float *, uint64_t, float, uint8_t *) = nullptr;
-  alignas(64) unsigned char encoder_[2048];
-};
+/// See CodeSigns. Saturating: the first and last stay.
+inline __m512i move_to_sign(__m512i codes, __mmask64 negative, CodeSigns signs) {
+  const __m512i one = _mm512_set1_epi8(1);
+  const __mmask64 is_low = _mm512_cmplt_epu8_mask(codes, _mm512_set1_epi8(char(signs.negative)));
+  const __m512i raised = _mm512_mask_adds_epu8(codes, is_low & ~negative, codes, one);
+  return _mm512_mask_subs_epu8(raised, negative & ~is_low, raised, one);
+}
 
 struct Isa {
   using Lanes = avx512::Lanes;
   using LargestLanes = avx512::LargestLanes;
-  using StateCodec = avx512::StateCodec;
+  static constexpr uint64_t group = 64, encoder_bytes = 2048;
+
+  struct Decoder {
+    Planes<256> planes;
+
+    explicit Decoder(const Map8 &map) : planes(map.code) {}
+    inline void decode(const uint8_t *codes, float absmax, Lanes (&out)[4]) const {
+      planes.look_up(_mm512_loadu_si512(codes), out[0].v, out[1].v, out[2].v, out[3].v);
+#pragma GCC unroll 4
+      for (Lanes &value : out) value = value * absmax;
+    }
+  };
+
+  template <class Run>
+  static void with_encoder(const Map8 &map, hb_profile profile, const Run &run) {
+    with_encoder_8bit(map, profile, run);
+  }
+
+  template <bool is_cuda, class Encoder>
+  static void encode(const Encoder &encoder, CodeSigns signs, const float *values, uint64_t count, Lanes scale, uint8_t *codes) {
+    for (uint64_t i = 0; i < count; i += 64) {
+      const Lanes s0 = Lanes::load(values + i) * scale, s1 = Lanes::load(values + i + 16) * scale;
+      const Lanes s2 = Lanes::load(values + i + 32) * scale, s3 = Lanes::load(values + i + 48) * scale;
+      __m512i found = encoder.codes_of(s0.v, s1.v, s2.v, s3.v);
+      if constexpr (is_cuda)
+        found = move_to_sign(found, join_masks(negative_lanes(s0), negative_lanes(s1), negative_lanes(s2), negative_lanes(s3)), signs);
+      _mm512_storeu_si512(codes + i, found);
+    }
+  }
 };
 
 }  // namespace

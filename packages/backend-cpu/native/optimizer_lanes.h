@@ -4,7 +4,7 @@
 // Tails go to the scalar kernels; so do 8-bit blocks that are no multiple of 64, larger than 4096 (bitsandbytes has 256), or whose map has no vector
 // encoder.
 //
-// Isa names what an instruction set brings: Lanes and LargestLanes (lanes_avx512.h) and StateCodec, which decodes and encodes the codes of one map.
+// Isa names what an instruction set brings: Lanes and LargestLanes (lanes_avx512.h), and what StateCodec asks for.
 #pragma once
 #include <optional>
 
@@ -12,6 +12,7 @@
 #include "optimizer_rule.h"
 #include "scalar.h"
 #include "state_block.h"
+#include "state_codec.h"
 
 namespace hb {
 namespace {
@@ -129,26 +130,11 @@ void optimizer_32bit_lanes(hb_optimizer optimizer, const hb_step &step, hb_profi
 
 constexpr uint64_t largest_lane_block = 4096;
 
-/// On CUDA a code whose sign is not that of its value moves one step toward it. Codes below `negative` are negative.
-struct CodeSigns {
-  uint32_t negative = 0;
-
-  explicit CodeSigns(const Map8 &map) {
-    while (negative < 256 && std::signbit(map.code[negative])) negative++;
-  }
-  /// Whether that is so of all codes, and +0 has a code that is not negative: then the sign of a zero needs no closer look.
-  bool fit(const Map8 &map) const {
-    for (uint32_t i = negative; i < 256; i++)
-      if (std::signbit(map.code[i])) return false;
-    return NearestTieToEven{map}(0) >= negative;
-  }
-};
-
 /// The block of one 8-bit state that is being updated; `values` has room for it.
 template <class Isa>
 struct LaneState8 {
   using Lanes = typename Isa::Lanes;
-  using Codec = typename Isa::StateCodec;
+  using Codec = StateCodec<Isa>;
 
   const Codec *codec;
   const Map8 *map;
@@ -189,9 +175,9 @@ struct LaneState8 {
 template <class Isa>
 struct LanePiece8 {
   using Lanes = typename Isa::Lanes;
-  static constexpr uint64_t group = Isa::StateCodec::group, vectors = group / Lanes::count;
+  static constexpr uint64_t group = StateCodec<Isa>::group, vectors = group / Lanes::count;
 
-  const typename Isa::StateCodec *const codec;
+  const StateCodec<Isa> *const codec;
   const uint8_t *const codes;
   float *const values;
   const float absmax;
@@ -207,7 +193,7 @@ struct LanePiece8 {
   }
 };
 
-/// All states of a rule; those it has not stand for the first and are never touched.
+/// All states of a rule; those it has not are never touched.
 template <class Isa, class Rule>
 struct LaneStates8 {
   using Lanes = typename Isa::Lanes;
@@ -217,7 +203,7 @@ struct LaneStates8 {
 
   /// Elements [at, at + count) of the block.
   inline void advance(const LaneStep<Rule> step, uint64_t at, uint64_t count, float *params, const float *grads) {
-    Piece m(first, at), n(slow, at), v(second, at);
+    Piece m(first, at), n(Rule::stacked ? slow : first, at), v(Rule::two_states ? second : first, at);
     for (uint64_t i = 0; i < count; i += Piece::group) {
       Lanes s1[Piece::vectors], moment[Piece::vectors], s2[Piece::vectors];
       m.decode(i, s1);
@@ -274,13 +260,12 @@ template <class Isa>
 void optimizer_8bit_lanes(hb_optimizer optimizer, const hb_step &step, hb_profile profile, uint64_t size, uint64_t block_size, uint64_t begin,
                           uint64_t end, MutableFloats param, Floats grad, uint8_t *state1, uint8_t *state2, const Map8 &map1, const Map8 *map2,
                           float *absmax1, float *absmax2) {
-  using Codec = typename Isa::StateCodec;
+  using Codec = StateCodec<Isa>;
   const uint64_t blocks = (size + block_size - 1) / block_size;
   const auto scalar_blocks = [&](uint64_t first, uint64_t last) {
     scalar::optimizer_8bit(optimizer, step, profile, size, block_size, first, last, param, grad, state1, state2, map1, map2, absmax1, absmax2);
   };
-  const bool suits = block_size % 64 == 0 && block_size <= largest_lane_block;
-  const uint64_t whole = suits && size % 64 != 0 && end == blocks ? end - 1 : suits ? end : begin;
+  const uint64_t whole = block_size % 64 || block_size > largest_lane_block ? begin : size % 64 && end == blocks ? end - 1 : end;
   with_rule(optimizer, step, [&](const auto &rule) {
     using Rule = std::decay_t<decltype(rule)>;
     if (whole <= begin) return scalar_blocks(begin, end);
