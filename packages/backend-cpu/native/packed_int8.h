@@ -30,6 +30,8 @@ struct PackedInt8 {
 /// The panel of `rows` rows of `count` columns, `k` of a row in memory.
 inline void pack_panel(const int8_t *weight, uint64_t k, uint64_t rows, uint64_t width, uint64_t count, uint8_t *to) {
   constexpr uint64_t group = PackedInt8::group;
+  // Nothing may stand at null.
+  if (count == 0) return;
   memset(to, 128, (count + group - 1) / group * group * width);
   for (uint64_t row = 0; row < rows; row++)
     for (uint64_t i = 0; i < count; i++) to[(i / group * width + row) * group + i % group] = uint8_t(weight[row * k + i]) ^ 128;
