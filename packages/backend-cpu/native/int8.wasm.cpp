@@ -126,6 +126,15 @@ inline void multiply(const int8_t *a, size_t k, const int8_t *b0, const int8_t *
     }
 }
 
+/// What comes after the first piece of k is added.
+void store(const int32_t (&total)[8], size_t rows, size_t columns, bool is_first, int32_t *out, size_t stride) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      int32_t *const to = out + i * stride + j;
+      *to = is_first ? total[4 * i + j] : int32_t(uint32_t(*to) + uint32_t(total[4 * i + j]));
+    }
+}
+
 void product(const int8_t *a, const int8_t *b, size_t m, size_t n, size_t k, int32_t *out, size_t stride) {
   for (size_t column = 0; column < n; column += product_rows) {
     for (size_t first = 0; first < k || first == 0; first += product_k) {
@@ -140,11 +149,7 @@ void product(const int8_t *a, const int8_t *b, size_t m, size_t n, size_t k, int
           int32_t total[8];
           if (rows == 2) multiply<2>(a + row * k + first, k, b0, b1, b2, b3, count, total);
           else multiply<1>(a + row * k + first, k, b0, b1, b2, b3, count, total);
-          for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j <= last; j++) {
-              int32_t *const to = out + (row + i) * stride + part + j;
-              *to = first == 0 ? total[4 * i + j] : int32_t(uint32_t(*to) + uint32_t(total[4 * i + j]));
-            }
+          store(total, rows, last + 1, first == 0, out + row * stride + part, stride);
         }
       }
     }

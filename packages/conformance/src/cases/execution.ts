@@ -190,7 +190,7 @@ async function abortedRead({ backend }: Suite): Promise<void> {
 
 async function memoryReturns(suite: Suite): Promise<void> {
   // Of its own: the garbage collector may take what other tests left behind.
-  await using backend = asyncDisposable(await suite.openAnother());
+  await using backend = await suite.openAnother();
   const start = backend.memory();
   for (const sample of allSamples(backend)) {
     const outputs = Object.values(runSample(backend, sample));
