@@ -29,8 +29,15 @@ async function main([name, ...args]) {
   requireNode(20, 19);
   await ensureInstalled();
   await ensureBuilt();
+  await buildWasm();
   await buildNative(name);
   return command(args);
+}
+
+/** Needs no compiler of the system, so it always works or is broken. */
+async function buildWasm() {
+  const code = await node([join(root, "packages", "backend-cpu", "scripts", "build-wasm.mjs")]);
+  if (code !== 0) throw new Error("The WebAssembly build failed; the reason stands above.");
 }
 
 /** Optional: without a compiler it says so and succeeds. A build that breaks fails the tests, but not the demo, which does without. */

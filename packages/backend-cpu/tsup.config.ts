@@ -1,18 +1,29 @@
 import { copyFile } from "node:fs/promises";
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
 
-export default defineConfig({
-  entry: ["src/index.ts", "src/register.ts"],
-  format: ["esm", "cjs"],
+const common: Options = {
   dts: true,
-  clean: true,
   silent: true,
   splitting: true,
   treeshake: true,
-  // import.meta.url in the CommonJS build: the library is looked for beside the package.
-  shims: true,
-  noExternal: ["@halfbyte/native"],
+  noExternal: [/^@halfbyte\/native/],
   target: "es2022",
-  // A script of its own, which no build may change: the loader starts it by its path.
-  onSuccess: () => copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs"),
-});
+};
+
+export default defineConfig([
+  {
+    ...common,
+    entry: ["src/index.ts", "src/register.ts"],
+    format: ["esm", "cjs"],
+    // import.meta.url in the CommonJS build: libraries are looked for beside the package.
+    shims: true,
+    // A script of its own, which no build may change: the loader starts it by its path.
+    onSuccess: () => copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs"),
+  },
+  {
+    ...common,
+    entry: ["src/browser.ts", "src/register.browser.ts"],
+    format: ["esm"],
+    platform: "browser",
+  },
+]);
