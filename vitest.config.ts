@@ -8,7 +8,12 @@ export default defineConfig({
   resolve: { conditions: ["@halfbyte/source"] },
   ssr: { resolve: { conditions: ["@halfbyte/source"] } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "packages/*/test/**/*.test.ts",
+      "benchmarks/test/**/*.test.ts",
+      "test/**/*.test.ts",
+    ],
     exclude: [...configDefaults.exclude, ...longTests],
     globalSetup: ["test/global-setup.ts"],
     testTimeout: 60_000,

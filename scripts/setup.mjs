@@ -1,5 +1,5 @@
 /**
- * `node scripts/setup.mjs [demo|test|test:long] [arguments…]`: everything a fresh clone needs, then the command.
+ * `node scripts/setup.mjs [bench|demo|test|test:long] [arguments…]`: everything a fresh clone needs, then the command.
  * Needs Node and the npm registry; pnpm comes through npx and nothing is installed globally.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { readSummary, summaryLine } from "./summary.mjs";
 import { ensureBuilt, ensureInstalled } from "./workspace.mjs";
 
 const commands = {
+  bench: (args) => bench(args),
   demo: (args) => node([join(root, "scripts", "demo.mjs"), ...args]),
   test: (args) => test("vitest.config.ts", args),
   "test:long": (args) => test("vitest.long.config.ts", args),
@@ -40,10 +41,20 @@ async function buildWasm() {
   if (code !== 0) throw new Error("The WebAssembly build failed; the reason stands above.");
 }
 
+/** Measures the packages as they are built, not their sources. */
+async function bench(args) {
+  return node(["--import", "tsx", join(root, "benchmarks", "src", "main.ts"), ...args]);
+}
+
 /** Optional: without a compiler it says so and succeeds. A build that breaks fails the tests, but not the demo, which does without. */
 async function buildNative(name) {
-  const code = await node([join(root, "packages", "backend-cpu", "scripts", "build-native.mjs")]);
-  if (code === 0) return;
+  const scripts = [
+    join("packages", "backend-cpu", "scripts", "build-native.mjs"),
+    join("benchmarks", "scripts", "build-floors.mjs"),
+  ];
+  const codes = [];
+  for (const script of scripts) codes.push(await node([join(root, script)]));
+  if (codes.every((code) => code === 0)) return;
   if (name?.startsWith("test")) throw new Error("The native build failed; HALFBYTE_SKIP_NATIVE=1 goes on without it.");
   console.error("The native build failed; going on without it.");
 }

@@ -35,6 +35,7 @@ export async function ensureInstalled() {
   const inputs = [
     ...["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"].map((name) => join(root, name)),
     ...packages().map(({ folder }) => join(folder, "package.json")),
+    join(root, "benchmarks", "package.json"),
   ];
   if (changedAt(installStamp) >= Math.max(...inputs.map(changedAt))) return;
   console.log("Installing dependencies …");

@@ -5,10 +5,10 @@
  * a missing compiler, or QEMU to ask the result who it is, is a failure too.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildWithCMake, findCompiler, findProgram, isNewerThan, reasonToSkip } from "../../../scripts/cmake.mjs";
 import { hasManifest, writeManifest } from "./write-manifest.mjs";
 
 const folder = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -45,7 +45,7 @@ function main() {
   const missing = target ? 1 : 0;
   const cmake = findProgram(["cmake"]);
   if (!cmake) return say("No CMake found (cmake.org, 3.19 or newer); native CPU kernels are not built.", missing);
-  const compiler = findCompiler();
+  const compiler = findCompiler(target && [targets[target].compiler]);
   if (compiler === undefined && process.env["CXX"])
     return say(`CXX names ${process.env["CXX"]}, which does not run.`, 1);
   if (compiler === undefined && target)
@@ -60,72 +60,23 @@ function say(message, code) {
   return code;
 }
 
-function reasonToSkip() {
-  const name = ["HALFBYTE_SKIP_NATIVE", "BNB_SKIP_CMAKE"].find((variable) => isSet(process.env[variable]));
-  return name && `${name} is set`;
-}
-
-function isSet(value) {
-  return value !== undefined && value !== "" && value !== "0" && value !== "false";
-}
-
 /** Newer than everything it is made of, and what its manifest says. */
 function isUpToDate() {
-  const built = changedAt(library);
-  return built > 0 && sources().every((file) => changedAt(file) < built) && hasManifest(library);
+  return isNewerThan(library, sources()) && hasManifest(library);
 }
 
 function sources() {
-  return [
-    join(folder, "CMakeLists.txt"),
-    join(folder, "package.json"),
-    ...filesOf(join(folder, "cmake")),
-    ...filesOf(join(folder, "native")),
-    ...filesOf(join(folder, "..", "native", "include")),
-  ];
-}
-
-function filesOf(path) {
-  if (!existsSync(path)) return [];
-  return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.name !== "test")
-    .flatMap((entry) => (entry.isDirectory() ? filesOf(join(path, entry.name)) : [join(path, entry.name)]));
-}
-
-function changedAt(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** CXX alone when it is given; else the newest clang from 19 on, then what the system calls its compiler. Visual C++ is CMake's to find. */
-function findCompiler() {
-  const given = process.env["CXX"];
-  if (given) return findProgram([given]);
-  if (target) return findProgram([targets[target].compiler]);
-  const clangs = [22, 21, 20, 19].map((version) => `clang++-${version}`);
-  return findProgram([...clangs, "g++", "clang++"]);
-}
-
-/** The first name that runs. */
-function findProgram(names) {
-  return names.find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
+  const own = ["CMakeLists.txt", "package.json", "cmake", "native"].map((name) => join(folder, name));
+  return [...own, join(folder, "..", "native", "include")];
 }
 
 function build(cmake, compiler) {
-  const started = new Date();
-  if (changesCompiler(compiler)) rmSync(cmakeFolder, { recursive: true, force: true });
   const wanted = target ? ` for ${target}` : "";
   console.log(`Building native CPU kernels${wanted} with ${compiler ?? "the system's compiler"} …`);
-  const generator = findProgram(["ninja"]) && !existsSync(join(cmakeFolder, "CMakeCache.txt")) ? ["-G", "Ninja"] : [];
   const options = [`-DHB_OUTPUT=${buildFolder}`];
-  if (compiler) options.push(`-DCMAKE_CXX_COMPILER=${compiler}`);
   if (target) options.push(`-DCMAKE_TOOLCHAIN_FILE=${join(folder, "cmake", targets[target].toolchain)}`);
-  const configure = ["-S", folder, "-B", cmakeFolder, "-DCMAKE_BUILD_TYPE=Release", ...generator, ...options];
-  for (const args of [configure, ["--build", cmakeFolder, "--config", "Release", "--parallel"]]) {
-    const { status, stdout, stderr } = spawnSync(cmake, args, { encoding: "utf8", maxBuffer: 64 << 20 });
-    if (status !== 0) return say(`${stdout}${stderr}\ncmake ${args.join(" ")} failed; the reason stands above.`, 1);
-  }
-  // As new as what it was made from, even if CMake found nothing to link again.
-  utimesSync(library, started, started);
+  const failure = buildWithCMake({ cmake, compiler, source: folder, cmakeFolder, library, options });
+  if (failure !== undefined) return say(failure, 1);
   writeManifest(library, targets[target]?.machine ?? process, buildInfo());
   return 0;
 }
@@ -136,12 +87,4 @@ function buildInfo() {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${[program, ...args].join(" ")} failed: ${error?.message ?? stderr}`);
   return JSON.parse(stdout);
-}
-
-/** CMake keeps to the compiler of its cache. */
-function changesCompiler(compiler) {
-  const cache = join(cmakeFolder, "CMakeCache.txt");
-  if (!compiler || !existsSync(cache)) return false;
-  const known = /^CMAKE_CXX_COMPILER:[^=]*=(.*)$/m.exec(readFileSync(cache, "utf8"))?.[1];
-  return known === undefined || !(known === compiler || known.endsWith(`/${compiler}`));
 }

@@ -1,0 +1,74 @@
+/** One case made ready: what of ours is timed, beside which floor and which peers. */
+import type { Backend } from "@halfbyte/core";
+import type { FloorRequest } from "./floors/floor.js";
+import type { FloorLibrary } from "./floors/library.js";
+import type { Subject } from "./measure/subject.js";
+import type { PeerFamily } from "./peers/peer.js";
+import type { FloorFigure, PeerFigure, Row, Unmeasured } from "./report/row.js";
+import type { Spec } from "./spec.js";
+
+export interface Settings {
+  /** Turns of the interleaving. */
+  readonly rounds: number;
+  readonly peers: readonly PeerFamily[];
+  /** Size of the synthetic checkpoint. */
+  readonly gigabytes: number;
+}
+
+/** What cases of one process share. */
+export interface Bench extends Settings {
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly floors: FloorLibrary | string;
+}
+
+export interface PeerRun {
+  readonly subject: Subject;
+  readonly relativeError: number | null;
+  dispose(): void | Promise<void>;
+}
+
+/** A peer that may run a case. */
+export interface Candidate {
+  readonly family: PeerFamily;
+  readonly name: string;
+  /** Rejects with the reason why it cannot. */
+  prepare(): Promise<PeerRun & { readonly version: string }>;
+}
+
+export interface Own {
+  readonly memory: Row["memory"];
+  readonly subject: Subject;
+}
+
+export interface Prepared {
+  readonly ours: readonly Own[];
+  readonly floor: FloorRequest;
+  readonly otherFloors: readonly FloorRequest[];
+  readonly candidates: readonly Candidate[];
+  /** Peers that are in memory together. Default: all. */
+  readonly peersAtOnce?: number;
+  readonly relativeError: number | null;
+  readonly unroundedError?: number;
+  readonly accuracy: Row["accuracy"];
+  dispose(): void;
+}
+
+/** What was found out about a case: times in nanoseconds, figures about the rest. */
+export interface Measurement {
+  readonly ours: readonly { readonly memory: Row["memory"]; readonly times: readonly number[] }[];
+  readonly floor: FloorFigure | null;
+  readonly otherFloors: readonly FloorFigure[];
+  readonly peers: readonly Omit<PeerFigure, "ratio">[];
+  readonly notMeasured: readonly Unmeasured[];
+  readonly relativeError: number | null;
+  readonly unroundedError?: number;
+  readonly accuracy: Row["accuracy"];
+  /** Where it is not the backend's. */
+  readonly tier?: string;
+}
+
+/** A suite makes its cases ready, to be interleaved with floor and peers; or it measures them in its own way. */
+export type Suite =
+  | { readonly prepare: (spec: Spec, bench: Bench) => Promise<Prepared> }
+  | { readonly measure: (spec: Spec, bench: Bench) => Promise<Measurement> };

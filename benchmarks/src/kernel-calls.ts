@@ -1,0 +1,49 @@
+/** Kernel calls as users make them: the call, the wait, and what becomes of the outputs. */
+import type { Backend, Tensor } from "@halfbyte/core";
+import type { Own } from "./case.js";
+import { timed } from "./measure/subject.js";
+
+/** Enqueues the work of copy number `copy`; with `into`, its outputs go there. */
+export type Call<Out> = (copy: number, into?: Out) => Out;
+
+export interface KernelCalls<Out extends object> {
+  readonly ours: readonly Own[];
+  /** Those of copy 0, until the first timed run. */
+  readonly outputs: Out;
+  dispose(): void;
+}
+
+export function disposeAll(all: Iterable<Disposable>): void {
+  for (const one of all) one[Symbol.dispose]();
+}
+
+const tensorsOf = (outputs: object): Tensor[] => Object.values(outputs) as Tensor[];
+
+/** The two ways to hold outputs: fresh ones that go back to the pool after each call, and the same ones every time. */
+export function kernelCalls<Out extends object>(backend: Backend, copies: number, call: Call<Out>): KernelCalls<Out> {
+  const turn = turns(copies);
+  const reused = call(0);
+  const pool = timed(async () => {
+    const outputs = call(turn());
+    await backend.synchronize();
+    disposeAll(tensorsOf(outputs));
+  });
+  const into = timed(async () => {
+    call(turn(), reused);
+    await backend.synchronize();
+  });
+  return {
+    ours: [
+      { memory: "pool", subject: pool },
+      { memory: "into", subject: into },
+    ],
+    outputs: reused,
+    dispose: () => disposeAll(tensorsOf(reused)),
+  };
+}
+
+/** 0, 1, …, count − 1, 0, … */
+export function turns(count: number): () => number {
+  let next = 0;
+  return () => next++ % count;
+}

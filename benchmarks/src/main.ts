@@ -1,0 +1,4 @@
+/** The entry of `pnpm bench`. */
+import { runProgram } from "./program.js";
+
+process.exitCode = await runProgram(process.argv.slice(2));

@@ -1,0 +1,143 @@
+/** Measures one case: ours, the floor and the peers take turns. */
+import { messageOf } from "@halfbyte/core";
+import type { Bench, Candidate, Measurement, PeerRun, Prepared } from "./case.js";
+import { type Floor, type FloorRequest, openFloor } from "./floors/floor.js";
+import { interleave } from "./measure/interleave.js";
+import { median } from "./measure/statistics.js";
+import type { PeerFigure, Row, Unmeasured } from "./report/row.js";
+import type { Spec } from "./spec.js";
+import { suites } from "./suites/index.js";
+
+/** Above it a floor is no floor: something disturbed the measurement, or the loop is not the best there is. */
+const highestShare = 1.05;
+
+/** Rows without verdicts; targets come later, for some look at several rows. */
+export async function measureCase(spec: Spec, bench: Bench): Promise<Row[]> {
+  const suite = suites[spec.suite];
+  const measurement =
+    "measure" in suite ? await suite.measure(spec, bench) : await measurePrepared(spec, bench, suite.prepare);
+  return rowsOf(spec, bench, measurement);
+}
+
+async function measurePrepared(
+  spec: Spec,
+  bench: Bench,
+  prepare: (spec: Spec, bench: Bench) => Promise<Prepared>,
+): Promise<Measurement> {
+  const prepared = await prepare(spec, bench);
+  const floors = floorsOf(prepared, bench);
+  try {
+    return await takeTurns(spec, bench, prepared, floors);
+  } finally {
+    for (const floor of floors) floor.dispose();
+    prepared.dispose();
+  }
+}
+
+function floorsOf({ floor, otherFloors }: Prepared, { floors, threads }: Bench): Floor[] {
+  if (typeof floors === "string") return [];
+  return [floor, ...otherFloors].map((request: FloorRequest) => openFloor(floors, request, threads));
+}
+
+type NamedPeer = PeerRun & { readonly name: string; readonly version: string };
+
+/** Peers come in groups of those that are in memory together; ours and the floors are in every group. */
+async function takeTurns(spec: Spec, bench: Bench, prepared: Prepared, floors: readonly Floor[]): Promise<Measurement> {
+  const wanted = prepared.candidates.filter(({ family }) => bench.peers.includes(family));
+  const always = [...prepared.ours.map(({ subject }) => subject), ...floors.flatMap(({ subjects }) => subjects)];
+  const times = always.map((): number[] => []);
+  const peers: Omit<PeerFigure, "ratio">[] = [];
+  const notMeasured: Unmeasured[] = [];
+  for (const group of groupsOf(wanted, prepared.peersAtOnce ?? wanted.length)) {
+    const running = await prepareAll(group, notMeasured);
+    const subjects = [...always, ...running.map(({ subject }) => subject)];
+    const found = await interleave(subjects, { rounds: bench.rounds, warm: spec.temperature === "warm" });
+    for (const [i, own] of found.slice(0, always.length).entries()) times[i]!.push(...own);
+    for (const [i, { name, version, relativeError }] of running.entries())
+      peers.push({ name, version, medianNs: median(found[always.length + i]!), relativeError });
+    for (const peer of running) await peer.dispose();
+  }
+  return { ...figuresOf(prepared, floors, times), peers, notMeasured };
+}
+
+/** At least one group, for ours. */
+function groupsOf<T>(all: readonly T[], size: number): T[][] {
+  if (all.length === 0) return [[]];
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+}
+
+async function prepareAll(candidates: readonly Candidate[], notMeasured: Unmeasured[]): Promise<NamedPeer[]> {
+  const running: NamedPeer[] = [];
+  for (const { name, prepare } of candidates) {
+    try {
+      running.push({ name, ...(await prepare()) });
+    } catch (thrown) {
+      notMeasured.push({ name, reason: messageOf(thrown) });
+    }
+  }
+  return running;
+}
+
+function figuresOf(
+  { ours, relativeError, unroundedError, accuracy }: Prepared,
+  floors: readonly Floor[],
+  times: readonly number[][],
+) {
+  const floorTimes = times.slice(ours.length);
+  const figures = floors.map(({ kind, subjects, medianOf }, i) => ({
+    kind,
+    medianNs: medianOf(floorTimes.slice(i * subjects.length, (i + 1) * subjects.length)),
+  }));
+  const [floor = null, ...otherFloors] = figures;
+  return {
+    ours: ours.map(({ memory }, i) => ({ memory, times: times[i]! })),
+    floor,
+    otherFloors,
+    relativeError,
+    ...(unroundedError !== undefined && { unroundedError }),
+    accuracy,
+  };
+}
+
+function rowsOf(spec: Spec, { backend }: Bench, measurement: Measurement): Row[] {
+  const { floor, otherFloors, peers, notMeasured, relativeError, unroundedError = null, accuracy } = measurement;
+  const { tier = backend.tier } = measurement;
+  const { suite, format, dtype, shape, threads, temperature } = spec;
+  return measurement.ours.map(({ memory, times }) => {
+    const medianNs = median(times);
+    const ratioToFloor = floor && floor.medianNs / medianNs;
+    return {
+      suite,
+      case: spec.case,
+      backend: backend.name,
+      tier,
+      accuracy,
+      format,
+      dtype,
+      shape,
+      threads,
+      temperature,
+      memory,
+      medianNs,
+      minNs: Math.min(...times),
+      runs: times.length,
+      floor,
+      ratioToFloor,
+      invalid: invalidity(ratioToFloor, spec),
+      otherFloors,
+      relativeError,
+      unroundedError,
+      peers: peers.map((peer) => ({ ...peer, ratio: peer.medianNs / medianNs })),
+      notMeasured,
+      target: null,
+      targetMet: null,
+      verdicts: [],
+    };
+  });
+}
+
+/** A checkpoint's floor is another program, which can be beaten. */
+function invalidity(ratioToFloor: number | null, { suite }: Spec): string | null {
+  if (ratioToFloor === null || ratioToFloor <= highestShare || suite === "checkpoint") return null;
+  return `faster than its floor (${ratioToFloor.toFixed(2)}): the floor was disturbed, measure again`;
+}

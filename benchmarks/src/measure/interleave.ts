@@ -1,0 +1,48 @@
+/**
+ * A B A B …: subjects take turns, so that whatever else the machine does meets all of them alike. A turn is a burst of runs after
+ * an untimed one, which brings back to the caches what the others have driven out.
+ */
+import type { Subject } from "./subject.js";
+
+export interface InterleaveOptions {
+  readonly rounds: number;
+  /** Whether each burst begins with an untimed run. */
+  readonly warm: boolean;
+}
+
+const milliseconds = 1e6;
+const burstTime = 10 * milliseconds;
+/** Above it the caches' contents no longer show. */
+const longRun = 50 * milliseconds;
+
+/** Runs per turn of a subject that takes `cost` nanoseconds. */
+export const burstOf = (cost: number): number => Math.min(20, Math.max(1, Math.round(burstTime / cost)));
+
+/** Turns of a subject: slow ones get fewer. */
+export function roundsOf(cost: number, rounds: number): number {
+  if (cost > 2000 * milliseconds) return 1;
+  return cost > 300 * milliseconds ? Math.min(rounds, 3) : rounds;
+}
+
+/** The times of each subject in nanoseconds. */
+export async function interleave(subjects: readonly Subject[], options: InterleaveOptions): Promise<number[][]> {
+  const costs: number[] = [];
+  for (const subject of subjects) costs.push(await costOf(subject));
+  const times = subjects.map((): number[] => []);
+  for (let round = 0; round < options.rounds; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      const cost = costs[i]!;
+      if (round >= roundsOf(cost, options.rounds)) continue;
+      times[i]!.push(...(await subject.sample(burstOf(cost), options.warm && cost < longRun)));
+    }
+  }
+  return times;
+}
+
+/** First runs compile, pack and map memory: a fast subject gets some more before its cost is believed. */
+async function costOf(subject: Subject): Promise<number> {
+  const [first] = await subject.sample(1, false);
+  if (first! > longRun) return first!;
+  const more = await subject.sample(3, false);
+  return Math.min(...more);
+}
