@@ -10,19 +10,24 @@ import {
 import { blockSize, normalValues, type Weight4bit } from "./product.js";
 
 /** `copies` weights [n, k] with the same numbers, each in memory of its own. */
-export function weightsOn(backend: Backend, format: string, n: number, k: number, copies: number): QuantizedTensor[] {
+export async function weightsOn(backend: Backend, format: string, n: number, k: number, copies: number) {
   using x = backend.tensor("float32", [n, k], normalValues(n * k, 1, 0.02));
-  return Array.from({ length: copies }, () => {
-    const { codes, absmax } = backend.kernels.quantize4bit({ x, format, blockSize });
-    return createQuantizedTensor({
-      format,
-      shape: [n, k],
-      dtype: "float32",
-      blockSize,
-      codes,
-      scales: { kind: "block", absmax },
-    });
+  const first = backend.kernels.quantize4bit({ x, format, blockSize });
+  return (await copiesOfAll(first, copies)).map(({ codes, absmax }): QuantizedTensor => {
+    const scales = { kind: "block", absmax } as const;
+    return createQuantizedTensor({ format, shape: [n, k], dtype: "float32", blockSize, codes, scales });
   });
+}
+
+/** The tensors themselves, and copies of them: `count` sets in all. */
+export async function copiesOfAll<T extends object>(tensors: T, count: number): Promise<T[]> {
+  const entries = Object.entries(tensors) as [string, Tensor][];
+  const values = count === 1 ? [] : await Promise.all(entries.map(([, tensor]) => tensor.read()));
+  const copy = () =>
+    Object.fromEntries(
+      entries.map(([name, { backend, dtype, shape }], i) => [name, backend.tensor(dtype, shape, values[i]!)]),
+    ) as T;
+  return [tensors, ...Array.from({ length: count - 1 }, copy)];
 }
 
 /** Bytes that a product must read of a weight: codes and scales. */

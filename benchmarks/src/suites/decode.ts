@@ -19,7 +19,7 @@ export const prepareDecode = (spec: Spec, bench: Bench): Promise<Prepared> =>
 
 export async function prepareArchitecture(architecture: Architecture, spec: Spec, bench: Bench): Promise<Prepared> {
   const shapes = linearShapes(architecture);
-  const weights = layersOn(bench, spec, shapes);
+  const weights = await layersOn(bench, spec, shapes);
   const inputs = new Map([...new Set(shapes.map(({ k }) => k))].map((k) => [k, activationsOf(spec.dtype, k)]));
   const tensors = new Map(
     [...inputs].map(([k, { dtype, stored }]) => [k, bench.backend.tensor(dtype, [1, k], stored)]),
@@ -45,15 +45,18 @@ export async function prepareArchitecture(architecture: Architecture, spec: Spec
 const named = ({ n, k }: LinearShape): string => `${n}x${k}`;
 
 /** One weight per layer; layers of one shape share their numbers, not their memory. */
-function layersOn({ backend }: Bench, { format }: Spec, shapes: readonly LinearShape[]): QuantizedTensor[] {
-  const counts = new Map<string, number>();
-  for (const shape of shapes) counts.set(named(shape), (counts.get(named(shape)) ?? 0) + 1);
+async function layersOn(
+  { backend }: Bench,
+  { format }: Spec,
+  shapes: readonly LinearShape[],
+): Promise<QuantizedTensor[]> {
   const made = new Map<string, QuantizedTensor[]>();
-  return shapes.map((shape) => {
-    const name = named(shape);
-    if (!made.has(name)) made.set(name, weightsOn(backend, format!, shape.n, shape.k, counts.get(name)!));
-    return made.get(name)!.pop()!;
-  });
+  for (const { n, k } of shapes) {
+    const name = named({ n, k });
+    const count = shapes.filter((shape) => named(shape) === name).length;
+    if (!made.has(name)) made.set(name, await weightsOn(backend, format!, n, k, count));
+  }
+  return shapes.map((shape) => made.get(named(shape))!.shift()!);
 }
 
 type Inputs = ReadonlyMap<number, Tensor<Spec["dtype"]>>;

@@ -6,7 +6,7 @@ import { relativeError } from "../measure/statistics.js";
 import { referenceCandidate } from "../peers/reference.js";
 import { normalValues } from "../product.js";
 import { copiesOf, type Spec } from "../spec.js";
-import { readFloats } from "../weights.js";
+import { copiesOfAll, readFloats } from "../weights.js";
 import { type Decoded, type Encoded, type FormatCodec, formatCodec } from "./format-codec.js";
 
 export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepared> {
@@ -17,9 +17,9 @@ export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepa
   const codec = formatCodec(backend, format);
   const copies = copiesOf(codec.storedBytes(n * k, k), temperature);
   const values = normalValues(n * k, 1);
-  const encoded = encodeCopies(backend, codec, values, spec, copies);
+  const weights = await copiesOfAll(encoded(backend, codec, values, spec), copies);
   const calls = kernelCalls<Decoded>(backend, copies, (copy, into) =>
-    codec.decode(encoded[copy]!, [n, k], dtype, into),
+    codec.decode(weights[copy]!, [n, k], dtype, into),
   );
   return {
     ours: calls.ours,
@@ -28,38 +28,32 @@ export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepa
     candidates: [
       referenceCandidate((host) => {
         const own = formatCodec(host, format);
-        const [copy] = encodeCopies(host, own, values, spec, 1);
+        const weight = encoded(host, own, values, spec);
         return {
-          run: () => own.decode(copy!, [n, k], dtype).out.dispose(),
-          dispose: () => disposeAll([own, ...Object.values(copy!)]),
+          run: () => own.decode(weight, [n, k], dtype).out.dispose(),
+          dispose: () => disposeAll([own, ...Object.values(weight)]),
         };
       }),
     ],
-    relativeError: await decodingError(calls.outputs.out, encoded[0]!, spec),
+    relativeError: await decodingError(calls.outputs.out, weights[0]!, spec),
     accuracy: null,
     dispose() {
       calls.dispose();
-      for (const copy of encoded) disposeAll(Object.values(copy));
+      for (const weight of weights) disposeAll(Object.values(weight));
       disposeAll([codec]);
     },
   };
 }
 
-function encodeCopies(
-  backend: Backend,
-  codec: FormatCodec,
-  values: Float32Array,
-  { shape: { n, k } }: Spec,
-  count: number,
-): Encoded[] {
+function encoded(backend: Backend, codec: FormatCodec, values: Float32Array, { shape: { n, k } }: Spec): Encoded {
   using x = backend.tensor("float32", [n, k], values);
-  return Array.from({ length: count }, () => codec.encode(x));
+  return codec.encode(x);
 }
 
 /** Against table value × scale in float64, over the first rows. */
-async function decodingError(out: Tensor<Float>, encoded: Encoded, { shape, format }: Spec): Promise<number> {
+async function decodingError(out: Tensor<Float>, weight: Encoded, { shape, format }: Spec): Promise<number> {
   const found = await readFloats(out);
-  const expected = await exactValues(encoded, format!, shape.k, Math.min(found.length, 65_536));
+  const expected = await exactValues(weight, format!, shape.k, Math.min(found.length, 65_536));
   return relativeError(found.subarray(0, expected.length), expected);
 }
 

@@ -23,7 +23,7 @@ export async function prepareGemm4bit(spec: Spec, bench: Bench): Promise<Prepare
   const { m, n, k } = shape;
   const { backend } = bench;
   const copies = copiesOf(storedBytes(n, k), temperature);
-  const weights = weightsOn(backend, spec.format!, n, k, copies);
+  const weights = await weightsOn(backend, spec.format!, n, k, copies);
   const activations = activationsOf(dtype, m * k);
   const x = backend.tensor(dtype, [m, k], activations.stored);
   const asked = spec.accuracy ? { accuracy: spec.accuracy } : {};
