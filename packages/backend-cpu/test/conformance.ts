@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeBackend } from "@halfbyte/conformance";
-import { describe, inject, it } from "vitest";
+import { openBackend } from "@halfbyte/core";
+import { describe, expect, inject, it } from "vitest";
 import { cpu } from "../src/index.js";
 import { cpuLibraries } from "../src/library.js";
 
@@ -52,4 +53,13 @@ export function describeNative(isa: Isa | "best"): void {
   else process.env["HALFBYTE_CPU_ISA"] = isa;
   const tier = isa === "best" ? machineIsas()?.[0] : isa;
   describeBackend(cpu({ tier: "native" }), tier ? { tier } : {});
+  if (tier) it(`explain() names ${tier}`, () => expectVariant(tier));
+}
+
+/** Every table has these two. */
+async function expectVariant(isa: Isa): Promise<void> {
+  await using backend = await openBackend([cpu()], { order: ["cpu"] });
+  const [x, weight] = [backend.zeros("float32", [2, 64]), backend.zeros("float32", [3, 64])];
+  expect(backend.explain("gemm", { x, weight })).toMatchObject({ variant: isa });
+  expect(backend.explain("quantize4bit", { x, format: "nf4", blockSize: 64 })).toMatchObject({ variant: isa });
 }

@@ -2,26 +2,19 @@
  * The C++ tests of the library: runtime (queue, pool, memory) on each instruction set, every SIMD kernel against the scalar one, and random
  * programs over the C ABI, plain and under sanitizers. Needs CMake and a C++ compiler; minutes of compiling.
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { expectSameDigests } from "./abi-fuzz.js";
+import { isThere, run } from "./programs.js";
 
 const source = resolve(import.meta.dirname, "..");
 const minutes = 60_000;
 
-function run(program: string, ...args: string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
-  return { status, output: `${stdout ?? ""}${stderr ?? ""}` };
-}
-
-const hasCmake = run("cmake", "--version").status === 0;
-
 describe.each(["none", "address", "thread"])("sanitizer %s", (sanitizer) => {
   it("builds, and every test passes", { timeout: 30 * minutes }, (context) => {
-    if (!hasCmake) return context.skip("no CMake found: install cmake and g++ or clang++");
+    if (!isThere("cmake")) return context.skip("no CMake found: install cmake and g++ or clang++");
     const build = mkdtempSync(join(tmpdir(), "halfbyte-native-"));
     onTestFinished(() => rmSync(build, { recursive: true, force: true }));
     const options = ["-DCMAKE_BUILD_TYPE=Release", "-DHB_TESTS=ON", `-DHB_OUTPUT=${build}`];
