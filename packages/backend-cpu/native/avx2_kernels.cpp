@@ -3,25 +3,24 @@
 
 namespace hb {
 
-const Kernels avx2_kernels = {
-    "avx2",
-    avx2::quantize_4bit,
-    avx2::dequantize_4bit,
-    avx2::quantize_blockwise,
-    avx2::dequantize_blockwise,
-    avx2::gemm_4bit,
-    nullptr,  // prepare_activations
-    nullptr,  // gemm_4bit_packed
-    avx2::gemm,
-    avx2::gemm_transposed,
-    avx2::int8_row_stats,
-    avx2::int8_row_quant,
-    avx2::int8_row_dequant,
-    avx2::int8_matmul,
-    nullptr,  // int8_matmul_packed
-    avx2::int8_mm_dequant,
-    avx2::optimizer_32bit,
-    avx2::optimizer_8bit,
-};
+constexpr Kernels avx2_kernels = [] {
+  Kernels table{};
+  table.isa = "avx2";
+  table.quantize_4bit = avx2::quantize_4bit;
+  table.dequantize_4bit = avx2::dequantize_4bit;
+  table.quantize_blockwise = avx2::quantize_blockwise;
+  table.dequantize_blockwise = avx2::dequantize_blockwise;
+  table.gemm_4bit = avx2::gemm_4bit;
+  table.gemm = avx2::gemm;
+  table.gemm_transposed = avx2::gemm_transposed;
+  table.int8_row_stats = avx2::int8_row_stats;
+  table.int8_row_quant = avx2::int8_row_quant;
+  table.int8_row_dequant = avx2::int8_row_dequant;
+  table.int8_matmul = avx2::int8_matmul;
+  table.int8_mm_dequant = avx2::int8_mm_dequant;
+  table.optimizer_32bit = avx2::optimizer_32bit;
+  table.optimizer_8bit = avx2::optimizer_8bit;
+  return table;
+}();
 
 }  // namespace hb

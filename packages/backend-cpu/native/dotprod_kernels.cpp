@@ -3,23 +3,11 @@
 
 namespace hb {
 
-const Kernels dotprod_kernels = {
-    "neon",
-    nullptr,  // quantize_4bit
-    nullptr,  // dequantize_4bit
-    nullptr,  // quantize_blockwise
-    nullptr,  // dequantize_blockwise
-    nullptr,  // gemm_4bit
-    nullptr,  // gemm
-    nullptr,  // gemm_transposed
-    nullptr,  // int8_row_stats
-    nullptr,  // int8_row_quant
-    nullptr,  // int8_row_dequant
-    dotprod::int8_matmul,
-    nullptr,  // int8_matmul_packed
-    nullptr,  // int8_mm_dequant
-    nullptr,  // optimizer_32bit
-    nullptr,  // optimizer_8bit
-};
+constexpr Kernels dotprod_kernels = [] {
+  Kernels table{};
+  table.isa = "neon";
+  table.int8_matmul = dotprod::int8_matmul;
+  return table;
+}();
 
 }  // namespace hb

@@ -3,23 +3,21 @@
 
 namespace hb {
 
-const Kernels neon_kernels = {
-    "neon",
-    neon::quantize_4bit,
-    neon::dequantize_4bit,
-    neon::quantize_blockwise,
-    neon::dequantize_blockwise,
-    neon::gemm_4bit,
-    neon::gemm,
-    nullptr,  // gemm_transposed
-    neon::int8_row_stats,
-    neon::int8_row_quant,
-    neon::int8_row_dequant,
-    neon::int8_matmul,
-    nullptr,  // int8_matmul_packed
-    neon::int8_mm_dequant,
-    nullptr,  // optimizer_32bit
-    nullptr,  // optimizer_8bit
-};
+constexpr Kernels neon_kernels = [] {
+  Kernels table{};
+  table.isa = "neon";
+  table.quantize_4bit = neon::quantize_4bit;
+  table.dequantize_4bit = neon::dequantize_4bit;
+  table.quantize_blockwise = neon::quantize_blockwise;
+  table.dequantize_blockwise = neon::dequantize_blockwise;
+  table.gemm_4bit = neon::gemm_4bit;
+  table.gemm = neon::gemm;
+  table.int8_row_stats = neon::int8_row_stats;
+  table.int8_row_quant = neon::int8_row_quant;
+  table.int8_row_dequant = neon::int8_row_dequant;
+  table.int8_matmul = neon::int8_matmul;
+  table.int8_mm_dequant = neon::int8_mm_dequant;
+  return table;
+}();
 
 }  // namespace hb

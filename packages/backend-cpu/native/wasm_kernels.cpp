@@ -3,27 +3,23 @@
 
 namespace hb {
 
-const Kernels wasm_kernels = {
+constexpr Kernels wasm_kernels = [] {
+  Kernels table{};
 #if defined(__wasm_relaxed_simd__)
-    "wasm-relaxed",
+  table.isa = "wasm-relaxed";
 #else
-    "wasm",
+  table.isa = "wasm";
 #endif
-    wasm::quantize_4bit,
-    wasm::dequantize_4bit,
-    wasm::quantize_blockwise,
-    wasm::dequantize_blockwise,
-    wasm::gemm_4bit,
-    wasm::gemm,
-    nullptr,  // gemm_transposed
-    wasm::int8_row_stats,
-    wasm::int8_row_quant,
-    nullptr,  // int8_row_dequant
-    wasm::int8_matmul,
-    nullptr,  // int8_matmul_packed
-    nullptr,  // int8_mm_dequant
-    nullptr,  // optimizer_32bit
-    nullptr,  // optimizer_8bit
-};
+  table.quantize_4bit = wasm::quantize_4bit;
+  table.dequantize_4bit = wasm::dequantize_4bit;
+  table.quantize_blockwise = wasm::quantize_blockwise;
+  table.dequantize_blockwise = wasm::dequantize_blockwise;
+  table.gemm_4bit = wasm::gemm_4bit;
+  table.gemm = wasm::gemm;
+  table.int8_row_stats = wasm::int8_row_stats;
+  table.int8_row_quant = wasm::int8_row_quant;
+  table.int8_matmul = wasm::int8_matmul;
+  return table;
+}();
 
 }  // namespace hb
