@@ -16,8 +16,10 @@ afterEach(() => {
 it("detect() tells of every candidate and loads none", async () => {
   const detection = await cpu().detect();
   expect(detection.provider).toBe("cpu");
-  expect(detection.candidates.map(({ library }) => library)).toEqual(cpuLibraries().map(({ path }) => path));
-  expect(detection.available).toBe(notBuilt === undefined);
+  const libraries = detection.candidates.map(({ library }) => library);
+  expect(libraries.slice(0, -1)).toEqual(expect.arrayContaining(cpuLibraries().map(({ path }) => path)));
+  expect(libraries.at(-1)).toMatch(/halfbyte_cpu\.wasm$/);
+  expect((await cpu({ tier: "native" }).detect()).available).toBe(notBuilt === undefined);
   expect(detection.devices[0]).toMatchObject({ id: "cpu", software: false });
   if (existsSync("/proc/self/maps")) expect(isMapped("halfbyte_cpu")).toBe(false);
 });
@@ -27,16 +29,25 @@ const isMapped = (name: string): boolean =>
   (process.report.getReport() as { sharedObjects: string[] }).sharedObjects.some((path) => path.includes(name));
 
 it("names its build, or how to get one", async () => {
-  const { available, versions, reason } = await cpu().detect();
+  const { available, versions, reason } = await cpu({ tier: "native" }).detect();
   if (available) expect(versions["build"]).toMatch(/^[0-9a-f]{64}/);
   else
     expect(reason).toMatchObject({ code: "LIBRARY_NOT_FOUND", remedy: expect.stringContaining("pnpm build:native") });
 });
 
-it("WebAssembly is refused, not taken for something else", async () => {
+it("HALFBYTE_CPU_ISA=wasm opens WebAssembly, whatever else there is", async () => {
   process.env[variable] = "wasm";
-  expect(await cpu().detect()).toMatchObject({ available: false, reason: { code: "NOT_AVAILABLE" } });
-  await expect(cpu().open()).rejects.toMatchObject({ code: "NOT_AVAILABLE" });
+  await using backend = await openBackend([cpu()], { order: ["cpu"] });
+  expect(backend.tier).toBe("wasm");
+  expect(backend.report).toMatchObject({ chosen: "cpu", skipped: [] });
+});
+
+it("without a native library the backend runs in WebAssembly and says why", async ({ skip }) => {
+  if (!notBuilt) skip("the native library is there");
+  forgetSelfTests();
+  await using backend = await openBackend([cpu()], { order: ["cpu"] });
+  expect(backend.tier).toMatch(/^wasm/);
+  expect(backend.report.skipped).toMatchObject([{ provider: "cpu", stage: "detect", code: "LIBRARY_NOT_FOUND" }]);
 });
 
 it("an unknown instruction set is said to be ignored", async () => {
@@ -45,7 +56,7 @@ it("an unknown instruction set is said to be ignored", async () => {
   expect(sources.find(({ name }) => name === variable)?.ignoredBecause).toContain("avx512");
 });
 
-it.each([{ tier: "wasm" as never }, { threads: -1 }, { threads: 1.5 }])("%j is refused", async (options) => {
+it.each([{ tier: "gpu" as never }, { threads: -1 }, { threads: 1.5 }])("%j is refused", async (options) => {
   await expect(cpu(options).open()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
@@ -68,7 +79,7 @@ it("explain() names the instruction set, and the self-test covers every operatio
   expect(backend.report.selfTest.cases).toBeGreaterThan(opNames.length);
   const x = backend.zeros("float32", [3, 64]);
   const args: Ops["gemm"]["in"] = { x, weight: backend.zeros("float32", [2, 64]) };
-  const isas = ["scalar", "avx2", "avx512", "neon"];
+  const isas = ["scalar", "avx2", "avx512", "neon", "wasm", "wasm-relaxed"];
   expect(backend.explain("gemm", args)).toMatchObject({ kernel: "hb_gemm", composed: false });
   expect(isas).toContain((backend.explain("gemm", args) as { variant: string }).variant);
   expect(isas).toContain(backend.tier);
