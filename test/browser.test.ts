@@ -1,26 +1,23 @@
 /** The main entry of core runs where there is no Node: bundled for the browser, small, and right to the byte. */
-import { createServer, type Server } from "node:http";
-import { builtinModules } from "node:module";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as core from "@halfbyte/core";
-import { type BuildResult, build, type Metafile } from "esbuild";
-import { chromium } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { root } from "../scripts/run.mjs";
-import { chromiumAdvice, chromiumFlags, findChromium } from "./find-chromium.js";
+import { builtinImports, bundle } from "./browser-bundle.js";
+import { evaluateInChromium } from "./chromium-page.js";
+import { chromiumAdvice, findChromium } from "./find-chromium.js";
 
-const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
+const entry = join(root, "packages", "core", "src", "index.ts");
 
 describe("the browser bundle of @halfbyte/core", () => {
   it("imports no Node built-in", async () => {
-    const { metafile } = await bundle(false);
+    const { metafile } = await bundle(entry, false);
     expect(builtinImports(metafile)).toEqual([]);
   });
 
   it("is under 60 KB minified and gzipped", async () => {
-    const { outputFiles } = await bundle(true);
+    const { outputFiles } = await bundle(entry, true);
     expect(gzipSync(outputFiles[0]!.contents, { level: 9 }).length).toBeLessThan(60_000);
   });
 
@@ -67,50 +64,9 @@ function input(): number[] {
   });
 }
 
-function bundle(minify: boolean): Promise<BuildResult<{ write: false; metafile: true }>> {
-  return build({
-    entryPoints: [join(root, "packages", "core", "src", "index.ts")],
-    bundle: true,
-    format: "esm",
-    platform: "browser",
-    conditions: ["@halfbyte/source"],
-    external: [...builtins], // so that an import of one is found by the test and named, not a failed build
-    minify,
-    metafile: true,
-    write: false,
-    logLevel: "silent",
-  });
-}
-
-function builtinImports({ inputs }: Metafile): string[] {
-  return Object.entries(inputs).flatMap(([file, { imports }]) =>
-    imports.filter(({ path }) => builtins.has(path)).map(({ path }) => `${file} imports ${path}`),
-  );
-}
-
 async function runInChromium(executablePath: string, numbers: number[]): Promise<RoundTrip> {
-  const { outputFiles } = await bundle(true);
-  const server = await serve({
-    "/": ["text/html", "<!doctype html>"],
-    "/core.js": ["text/javascript", outputFiles[0]!.text],
-  });
-  const browser = await chromium.launch({ executablePath, headless: true, args: chromiumFlags });
-  try {
-    const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    // As text: the functions that vitest compiled may refer to helpers that the page does not have.
-    const run = `import("/core.js").then((core) => (${roundTrip})(core, ${JSON.stringify(numbers)}))`;
-    return await page.evaluate<RoundTrip>(run);
-  } finally {
-    await browser.close();
-    server.close();
-  }
-}
-
-function serve(pages: Record<string, [type: string, body: string]>): Promise<Server> {
-  const server = createServer((request, response) => {
-    const page = pages[request.url ?? ""];
-    response.writeHead(page ? 200 : 404, { "content-type": page?.[0] ?? "text/plain" }).end(page?.[1]);
-  });
-  return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(server)));
+  const { outputFiles } = await bundle(entry, true);
+  const pages = { "/core.js": ["text/javascript", outputFiles[0]!.text] } as const;
+  const run = `import("/core.js").then((core) => (${roundTrip})(core, ${JSON.stringify(numbers)}))`;
+  return evaluateInChromium(executablePath, pages, run);
 }
