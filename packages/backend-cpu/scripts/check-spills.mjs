@@ -32,8 +32,12 @@ function check(kind, program) {
   const objects = compile(program);
   const files = readdirSync(objects).filter((name) => /\.(avx2|avx512)\.cpp\.o$/.test(name));
   if (files.length === 0) throw new Error(`${program} compiled no x86 kernel.`);
-  const problems = files.flatMap((name) => beyondBudget(kind, name.replace(".cpp.o", ""), trafficOf(join(objects, name))));
-  console.log(`${program}: ${files.length} files, ${problems.length === 0 ? "within their budgets" : "too much stack traffic"}`);
+  const problems = files.flatMap((name) =>
+    beyondBudget(kind, name.replace(".cpp.o", ""), trafficOf(join(objects, name))),
+  );
+  console.log(
+    `${program}: ${files.length} files, ${problems.length === 0 ? "within their budgets" : "too much stack traffic"}`,
+  );
   for (const problem of problems) console.error(`  ${problem}`);
   if (problems.length > 0) process.exitCode = 1;
 }
@@ -41,7 +45,15 @@ function check(kind, program) {
 /** The folder of the objects. */
 function compile(program) {
   const build = join(folder, "build", `objects-${program}`);
-  run("cmake", ["-S", folder, "-B", build, "-DCMAKE_BUILD_TYPE=Release", `-DCMAKE_CXX_COMPILER=${program}`, `-DHB_OUTPUT=${build}`]);
+  run("cmake", [
+    "-S",
+    folder,
+    "-B",
+    build,
+    "-DCMAKE_BUILD_TYPE=Release",
+    `-DCMAKE_CXX_COMPILER=${program}`,
+    `-DHB_OUTPUT=${build}`,
+  ]);
   run("cmake", ["--build", build, "--target", "objects", "--parallel"]);
   return join(build, "CMakeFiles", "objects.dir", "native");
 }

@@ -49,7 +49,6 @@ export function plainName(symbol) {
 function spillsOf(body) {
   const hasBase = body.some(({ name, operands }) => name === "mov" && operands === "%rsp,%rbp");
   const isSpill = ({ operands }) =>
-    vectorRegister.test(operands) &&
-    (framePlace.stack.test(operands) || (hasBase && framePlace.base.test(operands)));
+    vectorRegister.test(operands) && (framePlace.stack.test(operands) || (hasBase && framePlace.base.test(operands)));
   return Math.max(0, ...innermostLoops(body).map((loop) => loop.filter(isSpill).length));
 }
