@@ -24,8 +24,13 @@ constexpr Cost decode_8bit = {0.5, 0.15};
 constexpr Cost multiply_add = {0.4, 0.025};
 // Reading W counts: mostly x has one row.
 constexpr Cost transposed_multiply_add = {1, 0.12};
+// Of packed 4-bit products, which are vector kernels: per multiply-add, per weight, per activation.
+constexpr double packed_multiply_add = 0.015;
+constexpr double packed_weight = 0.02;
+constexpr double prepare_activation = 1;
 constexpr Cost int8_multiply_add = {0.25, 0.004};
 constexpr double pack_int8 = 0.6;
+constexpr double pack_4bit = 0.2;
 constexpr Cost int8_row = {1.2, 0.15};
 constexpr Cost scale = {8, 0.25};
 constexpr Cost step_32bit = {8, 1};

@@ -120,6 +120,8 @@ class Selection {
     fill(tables, &Kernels::quantize_blockwise, {"quantize_blockwise"});
     fill(tables, &Kernels::dequantize_blockwise, {"dequantize_blockwise"});
     fill(tables, &Kernels::gemm_4bit, {"gemm_4bit"});
+    fill(tables, &Kernels::prepare_activations, {});
+    fill(tables, &Kernels::gemm_4bit_packed, {});
     fill(tables, &Kernels::gemm, {"gemm"});
     fill(tables, &Kernels::gemm_transposed, {"gemm_transposed"});
     fill(tables, &Kernels::int8_row_stats, {});
@@ -136,11 +138,13 @@ class Selection {
   const std::vector<Choice> &choices() const { return choices_; }
 
  private:
-  // `operations` are those whose main work the entry does.
+  // `operations` are those whose main work the entry does. What no table has stays null.
   template <class Entry>
   void fill(const std::vector<const Kernels *> &tables, Entry Kernels::*entry, std::initializer_list<const char *> operations) {
     const auto has_entry = [=](const Kernels *table) { return table->*entry != nullptr; };
-    const Kernels &from = **std::find_if(tables.begin(), tables.end(), has_entry);
+    const auto found = std::find_if(tables.begin(), tables.end(), has_entry);
+    if (found == tables.end()) return;
+    const Kernels &from = **found;
     chosen_.*entry = from.*entry;
     for (const char *operation : operations) choices_.push_back({operation, from.isa});
   }

@@ -57,11 +57,12 @@ struct Kernels {
   // products and sums in f32 (accuracy exact); the scalar table sums in float64, in the order of the reference.
   void (*gemm_4bit)(const float *x, const uint8_t *codes, const float *absmax, const float *code, uint32_t block_size, const float *bias, uint64_t m,
                     uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out);
-  // Rows [begin, end) of x in the form in which gemm_4bit_packed wants them, ActivationLayout::bytes() for all. False when integers of this accuracy would
-  // lose too much of them: then exact is to be prepared, which takes everything.
+  // Packed 4-bit weights (packed_4bit.h): these two are null where no instruction set has them, and then nothing is packed. Rows [begin, end) of x in the form
+  // that the product wants, in ActivationLayout::bytes() for all (activations.h). False when integers of this accuracy would lose too much of x or of the
+  // table: then exact is to be prepared, which takes everything.
   bool (*prepare_activations)(hb_accuracy accuracy, Floats x, const float *code, uint32_t block_size, uint64_t m, uint64_t k, uint64_t begin,
                               uint64_t end, void *prepared);
-  // Panels [begin, end) of a packed weight (packed_4bit.h) for all m prepared rows of x: within 4√k·2⁻²⁴, 2⁻¹³ or 2⁻⁶ of the sum of the magnitudes.
+  // Panels [begin, end) for all m prepared rows. Within c times the sum of the magnitudes of the terms: 4√k·2⁻²⁴ exact, 2⁻¹³ fast, 2⁻⁶ turbo.
   void (*gemm_4bit_packed)(hb_accuracy accuracy, const void *prepared, const void *packed, const float *code, uint32_t block_size, Floats bias, uint64_t m,
                            uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out);
   // Weight rows [begin, end), not transposed; as above with a dense weight.

@@ -136,7 +136,7 @@ int main(int argc, char **argv) {
   if (!avx2) std::printf("%-28s %9.1f GOP/s\n", "vpdpwssd", 32 * 24.0 * peak_rounds / median(7, [&](int) { dpwssd_512(); }) * 1e-9);
 
   const char *const names[] = {"exact", "fast", "turbo"};
-  for (const hb_accuracy accuracy : {HB_EXACT, HB_FAST, HB_TURBO}) { if (getenv("ONLY") && atoi(getenv("ONLY")) != int(accuracy)) continue;
+  for (const hb_accuracy accuracy : {HB_EXACT, HB_FAST, HB_TURBO}) {
     const auto product = [&](uint64_t m, int copy) {
       kernels.prepare_activations(accuracy, {x, HB_FLOAT32}, nf4, 64, m, k, 0, m, prepared);
       kernels.gemm_4bit_packed(accuracy, prepared, packed + uint64_t(copy) % copies * bytes, nf4, 64, {nullptr, HB_FLOAT32}, m, n, k, 0, layout.panels(), {out, HB_FLOAT32});
@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
     beside_read("m=1 warm", median(101, [&](int) { product(1, 0); }), warm);
     beside_read("m=1 cold", median(121, [&](int i) { product(1, i); }), cold);
     std::printf("%-5s %-22s %9.1f us\n", names[accuracy], "m=1 preparing", median(101, [&](int) { kernels.prepare_activations(accuracy, {x, HB_FLOAT32}, nf4, 64, 1, k, 0, 1, prepared); }) * 1e6);
-    for (const uint64_t m : {2, 4, 8, 16, 32, 64, 128, 512}) { if (getenv("BIG") ? m < 128 : 0) continue; if (getenv("QUICK")) continue;
+    for (const uint64_t m : {2, 4, 8, 16, 32, 64, 128, 512}) {
       const double seconds = median(m < 128 ? 11 : 5, [&](int) { product(m, 0); }), rate = 2.0 * double(n * k) * double(m) / seconds;
       std::printf("%-5s m=%-20llu %9.1f us  %7.1f GFLOP/s  %5.1f %% of FMA\n", names[accuracy], static_cast<unsigned long long>(m), seconds * 1e6, rate * 1e-9, rate / fma * 100);
     }
