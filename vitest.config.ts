@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** They run through vitest.long.config.ts alone. */
-export const longTests = ["packages/*/{src,test}/**/*.long.test.ts", "test/**/*.long.test.ts"];
+export const longTests = ["packages/*/{src,test}/**/*.long.test.ts", "{benchmarks/test,test}/**/*.long.test.ts"];
 
 /** Tests run from TypeScript sources through the `@halfbyte/source` export condition; only the pack tests need a build. */
 export default defineConfig({

@@ -11,8 +11,6 @@ export interface Settings {
   /** Turns of the interleaving. */
   readonly rounds: number;
   readonly peers: readonly PeerFamily[];
-  /** Size of the synthetic checkpoint. */
-  readonly gigabytes: number;
 }
 
 /** What cases of one process share. */

@@ -23,6 +23,7 @@ export interface Flags {
   readonly size: number;
   readonly json?: true | string;
   readonly html?: string;
+  readonly record?: string;
 }
 
 const floats: readonly Float[] = ["float32", "float16", "bfloat16"];
@@ -61,6 +62,10 @@ export function parseWhole(word: string, limit: number): number {
 export function parsePeers(text: string): PeerFamily[] {
   if (text === "all") return [...peerFamilies];
   return text === "none" ? [] : listOf(oneOf("peer", peerFamilies))(text);
+}
+
+function parseName(word: string): string {
+  return /^[\w.-]{1,64}$/.test(word) ? word : refuse("A record's name has letters, digits, dots and dashes only.");
 }
 
 function parseSize(word: string): number {
@@ -106,6 +111,7 @@ export function benchCommand(): Command {
     .addOption(option("--size <gigabytes>", "suite checkpoint: size of the model", parseSize).default(2))
     .addOption(new Option("--json [file]", "the report as JSON, into a file or on stdout in place of the tables"))
     .addOption(new Option("--html <file>", "the report with charts, a page that opens offline"))
+    .addOption(option("--record <name>", "write both to benchmarks/results/, as a figure of record", parseName))
     .hook("preAction", (command) => {
       if (command.opts<Partial<Flags>>().threads === undefined) command.setOptionValue("threads", defaultThreads());
     });

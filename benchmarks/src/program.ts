@@ -1,6 +1,6 @@
 /** The command line of `pnpm bench`. */
 import { writeFileSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
 import { CommanderError } from "commander";
 import { exitCodeOf, exitCodes, tell } from "./failure.js";
@@ -42,7 +42,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 }
 
 async function bench(suites: readonly string[], flags: Flags): Promise<number> {
-  const settings = { rounds: flags.runs, peers: flags.peers, gigabytes: flags.size };
+  const settings = { rounds: flags.runs, peers: flags.peers };
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
   const report = await run({ specs: specsOf(suites, flags), settings, progress });
   write(report, flags);
@@ -67,10 +67,11 @@ function expectSuite(name: string): SuiteChoice {
   throw halfbyteError("INVALID_ARGUMENT", `There is no suite "${name}". Use ${suiteChoices.join(", ")}.`);
 }
 
-function wishOf({ backend, threads, format, dtype, shape, model, accuracy }: Flags): Wish {
+function wishOf({ backend, threads, format, dtype, shape, model, accuracy, size }: Flags): Wish {
   return {
     backend,
     threads,
+    gigabytes: size,
     ...(format && { formats: format }),
     ...(dtype && { dtypes: dtype }),
     ...(shape && { shapes: shape }),
@@ -79,12 +80,19 @@ function wishOf({ backend, threads, format, dtype, shape, model, accuracy }: Fla
   };
 }
 
-function write(report: Report, { json, html }: Flags): void {
+/** Records lie in the repository, by name. */
+const resultsFolder = join(import.meta.dirname, "..", "results");
+
+function write(report: Report, { json, html, record }: Flags): void {
   const text = `${JSON.stringify(report, null, 2)}\n`;
   if (json === true) process.stdout.write(text);
   else printReport(report);
   if (typeof json === "string") writeFileSync(fromUser(json), text);
   if (html !== undefined) writeFileSync(fromUser(html), htmlOf(report));
+  if (record !== undefined) {
+    writeFileSync(join(resultsFolder, `${record}.json`), text);
+    writeFileSync(join(resultsFolder, `${record}.html`), htmlOf(report));
+  }
 }
 
 /** Relative paths mean the folder where the user typed the command. */

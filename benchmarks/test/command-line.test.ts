@@ -1,42 +1,12 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { Ajv } from "ajv";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { benchCommand, type Flags, parsePeers, parseShape, parseWhole } from "../src/options.js";
 import { runProgram, specsOf } from "../src/program.js";
-import type { Report } from "../src/report/row.js";
+import { bench, expectReport, type Finished } from "./command-line.js";
 
-const root = resolve(import.meta.dirname, "../..");
-const schema = JSON.parse(readFileSync(join(root, "benchmarks/src/report/report.schema.json"), "utf8"));
 const minutes = 60_000;
-
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function bench(args: readonly string[]): Promise<Finished> {
-  const main = join(root, "benchmarks/src/main.ts");
-  const env = { ...process.env, INIT_CWD: undefined };
-  const child = spawn(process.execPath, ["--conditions=@halfbyte/source", "--import", "tsx", main, ...args], {
-    cwd: root,
-    env,
-  });
-  const texts = { stdout: "", stderr: "" };
-  child.stdout.on("data", (text) => (texts.stdout += String(text)));
-  child.stderr.on("data", (text) => (texts.stderr += String(text)));
-  return new Promise((done) => child.on("close", (code) => done({ code, ...texts })));
-}
-
-function expectReport(text: string): Report {
-  const report: unknown = JSON.parse(text);
-  const validate = new Ajv({ allErrors: true }).compile(schema);
-  expect(validate(report), JSON.stringify(validate.errors, null, 2)).toBe(true);
-  return report as Report;
-}
 
 const small = ["--backend", "reference", "--threads", "1", "--runs", "1"];
 
@@ -133,6 +103,7 @@ describe("nonsense", () => {
     [["gemm-4bit", "--backend", "abacus"]],
     [["decode", "--model", "GPT-9"]],
     [["checkpoint", "--size", "-1"]],
+    [["gemm-4bit", "--record", "../elsewhere"]],
     [["dequantize", "--format", "int8-rowwise", "--dtype", "bfloat16"]],
     [["gemm-4bit", "--frobnicate"]],
   ])("%j exits with 2 and measures nothing", async (args) => {

@@ -11,7 +11,7 @@ import { writeModel } from "../src/suites/checkpoint.js";
 import { prepareArchitecture } from "../src/suites/decode.js";
 import { casesOf } from "../src/suites/index.js";
 
-const wish = { backend: "reference", threads: [1] };
+const wish = { backend: "reference", threads: [1], gigabytes: 2 };
 
 describe("casesOf", () => {
   it.each(suiteNames)("%s has cases, each once", (suite) => {
@@ -70,7 +70,7 @@ describe("decode", () => {
     const before = backend.memory().tensors;
     const tiny = { name: "tiny", layers: 2, hidden: 64, inner: 96, queries: 64, keys: 32 };
     const [spec] = casesOf("decode", { ...wish, dtypes: ["float32"] }) as [Spec];
-    const bench = { backend, threads: 1, floors: "none", rounds: 1, peers: [], gigabytes: 1 } satisfies Bench;
+    const bench = { backend, threads: 1, floors: "none", rounds: 1, peers: [] } satisfies Bench;
     const prepared = await prepareArchitecture(tiny, spec, bench);
     expect(prepared.relativeError).toBeLessThan(1e-6);
     expect(prepared.floor.work).toBe(2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96) * (1 / 2 + 4 / 64));

@@ -60,8 +60,8 @@ function chartOf(suite: string, rows: readonly Row[]): TopLevelSpec {
         scale: { type: "log" },
         title: "median, microseconds (logarithmic)",
       },
-      color: { field: "who", type: "nominal", title: null },
-      shape: { field: "who", type: "nominal", title: null },
+      color: { field: "who", type: "nominal", sort: null, title: null },
+      shape: { field: "who", type: "nominal", sort: null, title: null },
     },
   };
 }

@@ -53,7 +53,7 @@ function installedVersion(name: string): string {
 /** Its compiler, as it says itself. */
 async function cpuLibrary(): Promise<string> {
   const { candidates } = await cpu().detect();
-  const found = candidates.find(({ verdict }) => verdict !== "refused");
+  const found = candidates.find(({ library, verdict }) => verdict !== "refused" && /\.(so|dylib|dll)$/.test(library));
   if (!found) return "none";
   const info = load(found.library).func("const char *hb_build_info()")() as string;
   return (JSON.parse(info) as { compiler?: string }).compiler ?? "unknown compiler";

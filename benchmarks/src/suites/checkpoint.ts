@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromFloat32, halfbyteError, layoutSafetensors } from "@halfbyte/core";
-import type { Bench, Measurement } from "../case.js";
+import type { Measurement } from "../case.js";
 import { median } from "../measure/statistics.js";
 import { nanosecondsOf } from "../measure/subject.js";
 import { folderOf } from "../peers/peer.js";
@@ -24,11 +24,14 @@ import type { Spec } from "../spec.js";
 const alternations = 3;
 const command = join(folderOf("halfbyte"), "bin", "halfbyte.js");
 
-export async function measureCheckpoint(spec: Spec, { gigabytes }: Bench): Promise<Measurement> {
+/** The case of a size; it says how much is written. */
+export const checkpointCase = (gigabytes: number): string => `${gigabytes} GB`;
+
+export async function measureCheckpoint(spec: Spec): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), "halfbyte-bench-"));
   try {
     const source = join(folder, "model");
-    writeModel(source, gigabytes * 1e9);
+    writeModel(source, Number.parseFloat(spec.case) * 1e9);
     return await alternate(spec, source, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import type { Accuracy, Float } from "@halfbyte/core";
 import { architectureOf, architectures } from "../architectures.js";
 import type { Suite } from "../case.js";
 import { type Dimensions, keyOf, type Spec, type SuiteName, type Temperature } from "../spec.js";
-import { measureCheckpoint } from "./checkpoint.js";
+import { checkpointCase, measureCheckpoint } from "./checkpoint.js";
 import { prepareDecode } from "./decode.js";
 import { prepareDequantize } from "./dequantize.js";
 import { prepareGemm4bit } from "./gemm-4bit.js";
@@ -31,6 +31,8 @@ export interface Wish {
   readonly dtypes?: readonly Float[];
   readonly shapes?: readonly Dimensions[];
   readonly models?: readonly string[];
+  /** Of the synthetic checkpoint. */
+  readonly gigabytes: number;
   readonly accuracy?: Accuracy;
 }
 
@@ -103,7 +105,7 @@ export function casesOf(suite: SuiteName, wish: Wish): Spec[] {
     suite: [suite],
     backend: [wish.backend],
     threads: suite === "checkpoint" || suite === "startup" ? [Math.max(...wish.threads)] : wish.threads,
-    case: (suite === "decode" && wish.models) || own.cases,
+    case: namesOf(suite, wish),
     format: (takesFormats.includes(suite) && wish.formats) || own.formats,
     dtype: (takesDtypes.includes(suite) && wish.dtypes) || own.dtypes,
     shape: (takesShapes.includes(suite) && wish.shapes) || own.shapes,
@@ -113,6 +115,11 @@ export function casesOf(suite: SuiteName, wish: Wish): Spec[] {
     own.temperatures(spec.shape).map((temperature): Spec => ({ ...spec, temperature })),
   );
   return unique(withTemperature.filter(isSensible).map(withModelShape));
+}
+
+function namesOf(suite: SuiteName, { models, gigabytes }: Wish): readonly string[] {
+  if (suite === "checkpoint") return [checkpointCase(gigabytes)];
+  return (suite === "decode" && models) || choices[suite].cases;
 }
 
 /** Every combination of one value per key. */
