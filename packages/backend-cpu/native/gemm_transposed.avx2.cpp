@@ -4,8 +4,8 @@
 
 namespace hb::avx2 {
 
-void gemm_transposed(const float *x, Floats weight, const float *bias, uint64_t, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out) {
-  gemm_transposed_lanes<Lanes, 2>(x, weight, bias, n, k, begin, end, out);
+void gemm_transposed(const float *x, Floats weight, const float *bias, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out) {
+  gemm_transposed_lanes<Lanes, 2>(x, weight, bias, m, n, k, begin, end, out);
 }
 
 }  // namespace hb::avx2

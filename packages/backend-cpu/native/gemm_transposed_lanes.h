@@ -145,8 +145,9 @@ void multiply_columns(const Transposed &p, uint64_t begin, uint64_t rows, uint64
 }
 
 template <class Lanes, hb_dtype dtype, int vectors>
-void multiply_transposed(const Transposed &p, uint64_t begin, uint64_t end) {
-  if (end - begin == 1) return multiply_row<Lanes, dtype>(p, begin);
+void multiply_transposed(const Transposed &p, uint64_t m, uint64_t begin, uint64_t end) {
+  // Not whenever a range has one row: results would depend on how the rows are cut.
+  if (m == 1) return multiply_row<Lanes, dtype>(p, begin);
   for (uint64_t row = begin; row < end; row += transposed_rows)
     for (uint64_t column = 0; column < p.k; column += transposed_width)
       multiply_columns<Lanes, dtype, vectors>(p, row, end - row < transposed_rows ? end - row : transposed_rows, column,
@@ -155,11 +156,12 @@ void multiply_transposed(const Transposed &p, uint64_t begin, uint64_t end) {
 
 /// `vectors` of columns times six rows of sums fit the registers.
 template <class Lanes, int vectors>
-void gemm_transposed_lanes(const float *x, Floats weight, const float *bias, uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out) {
+void gemm_transposed_lanes(const float *x, Floats weight, const float *bias, uint64_t m, uint64_t n, uint64_t k, uint64_t begin, uint64_t end,
+                           MutableFloats out) {
   const Transposed p = {x, weight, bias, n, k, out};
-  if (weight.dtype == HB_FLOAT32) multiply_transposed<Lanes, HB_FLOAT32, vectors>(p, begin, end);
-  else if (weight.dtype == HB_FLOAT16) multiply_transposed<Lanes, HB_FLOAT16, vectors>(p, begin, end);
-  else multiply_transposed<Lanes, HB_BFLOAT16, vectors>(p, begin, end);
+  if (weight.dtype == HB_FLOAT32) multiply_transposed<Lanes, HB_FLOAT32, vectors>(p, m, begin, end);
+  else if (weight.dtype == HB_FLOAT16) multiply_transposed<Lanes, HB_FLOAT16, vectors>(p, m, begin, end);
+  else multiply_transposed<Lanes, HB_BFLOAT16, vectors>(p, m, begin, end);
 }
 
 }  // namespace

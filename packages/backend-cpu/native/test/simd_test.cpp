@@ -401,7 +401,14 @@ void test_gemm_transposed(const Kernels &simd) {
       const Buffer weight(w, weight_dtype);
       Buffer out(m * k, dtypes[round / 3 % 3]);
       const bool biased = round % 2;
-      simd.gemm_transposed(x.data(), weight.in(), biased ? bias.data() : nullptr, m, n, k, begin, m, out.out());
+      const uint64_t middle = begin + below(m - begin + 1);
+      for (const auto &[first, last] : {std::pair(begin, middle), std::pair(middle, m)})
+        if (first < last) simd.gemm_transposed(x.data(), weight.in(), biased ? bias.data() : nullptr, m, n, k, first, last, out.out());
+      if (begin == 0) {
+        Buffer whole(m * k, out.dtype);
+        simd.gemm_transposed(x.data(), weight.in(), biased ? bias.data() : nullptr, m, n, k, 0, m, whole.out());
+        report.same(out.bytes, whole.bytes, "cut");
+      }
       for (uint64_t i = begin; i < m; i++)
         for (uint64_t column = 0; column < k; column++) {
           double exact = biased ? bias[column] : 0, magnitude = std::fabs(exact);
