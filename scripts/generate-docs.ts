@@ -69,9 +69,9 @@ of \`packages/conformance/src/tolerance.ts\`.
 
 ${table(["operation", ...backends], operations)}
 
-The reference backend is plain JavaScript: exact, complete, and slow. The cpu backend is a C++ library (AVX-512, AVX2, scalar), for now built from a
+The reference backend is plain JavaScript: exact, complete, and slow. The cpu backend is a C++ library (AVX-512, AVX2, NEON, scalar), for now built from a
 clone with \`pnpm build:native\`; nested scales and transposed 4-bit products are composed from its other operations, and it refuses profile \`cpu\`.
-CUDA, WebGPU and WebAssembly are not part of this release.
+CUDA and WebGPU are not part of this release.
 
 ## Formats
 
