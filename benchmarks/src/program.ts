@@ -1,5 +1,5 @@
 /** The command line of `pnpm bench`. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
 import { CommanderError } from "commander";
@@ -90,6 +90,7 @@ function write(report: Report, { json, html, record }: Flags): void {
   if (typeof json === "string") writeFileSync(fromUser(json), text);
   if (html !== undefined) writeFileSync(fromUser(html), htmlOf(report));
   if (record !== undefined) {
+    mkdirSync(resultsFolder, { recursive: true });
     writeFileSync(join(resultsFolder, `${record}.json`), text);
     writeFileSync(join(resultsFolder, `${record}.html`), htmlOf(report));
   }
