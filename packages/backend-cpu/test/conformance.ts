@@ -36,7 +36,7 @@ function machineIsas(): Isa[] | undefined {
   }
 }
 
-function reasonToSkip(isa: Isa | "best"): string | undefined {
+export function reasonToSkip(isa: Isa | "best"): string | undefined {
   if (notBuilt || isa === "best" || isa === "scalar") return notBuilt;
   return machineIsas()?.includes(isa) ? undefined : `this machine has no ${isa}`;
 }
