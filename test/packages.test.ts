@@ -35,6 +35,11 @@ describe("import and require", () => {
     expect(JSON.parse(readFileSync(join(cache, "halfbyte", "probe.json"), "utf8"))).toHaveLength(1);
   });
 
+  it.for(["mjs", "cjs"])("the CPU backend runs in WebAssembly, from %s", async (kind) => {
+    const tier = await printed(`wasm.${kind}`, openCpu(kind, { HALFBYTE_CPU_ISA: "wasm" }));
+    expect(tier.trim()).toBe("wasm");
+  });
+
   const openCpu = (kind: string, environment: object) => `
     ${["core", "backend-cpu"].map((name) => importFrom(kind, name)).join("\n")}
     Object.assign(process.env, ${JSON.stringify(environment)});

@@ -28,12 +28,15 @@ function tiersOf(options: CpuOptions): readonly BackendProvider[] {
   return tier === "native" ? [nativeTier(options)] : [nativeTier(options), ...wasm];
 }
 
+/** Whose compiler of WebAssembly a self-test has tried too. */
+const engine = `node ${process.version} ${process.versions["bun"] ?? process.versions.v8}`;
+
 function knownOf(isa: WasmIsa, { wasm }: CpuOptions) {
   const facts = { versions: {}, devices: [machine()], sources: settingSources() };
   if (wasm !== undefined) return facts;
   try {
     const build = createHash("sha256").update(readFileSync(wasmFiles[isa]())).digest("hex");
-    return { ...facts, versions: { build } };
+    return { ...facts, versions: { build, engine } };
   } catch (thrown) {
     const { code, message, remedy } = halfbyteError("LIBRARY_NOT_FOUND", messageOf(thrown), { remedy: wasmRemedy });
     return { ...facts, reason: { code, message, remedy } };

@@ -2,7 +2,6 @@
 import { type ErrorCode, type HalfbyteError, halfbyteError, logOnce, messageOf, type Reason } from "@halfbyte/core";
 import type { BuildInfo } from "./build-info.js";
 import { isCutOff } from "./elf.js";
-import { openLibrary } from "./ffi.js";
 import type { NativeFunctions } from "./functions.js";
 import { identify, wrongBackend } from "./identity.js";
 import type { FoundLibrary, LibraryCandidate } from "./library-candidates.js";
@@ -62,8 +61,10 @@ async function tryLibrary(library: FoundLibrary, options: LoadOptions): Promise<
 }
 
 /** A pass that was remembered may be of another day: what costs nothing is asked again. */
-function load(path: string, backend: string): Outcome {
+async function load(path: string, backend: string): Promise<Outcome> {
   try {
+    // Only now: where koffi has no binary for the machine, importing it throws, and other tiers do without it.
+    const { openLibrary } = await import("./ffi.js");
     const { identity, functions } = openLibrary(path);
     const build = identify(path, backend, { version: identity.hb_abi_version(), info: identity.hb_build_info() });
     return "code" in build ? build : { path, functions: functions(), build, refused: [] };
