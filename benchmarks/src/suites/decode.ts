@@ -67,9 +67,12 @@ function tokenOf({ backend }: Bench, { accuracy }: Spec, weights: readonly Quant
   const multiply = (weight: QuantizedTensor, into?: Parameters<typeof backend.kernels.gemm4bit>[1]) =>
     backend.kernels.gemm4bit({ x: inputs.get(weight.shape[1]!)!, weight, ...asked }, into).out;
   const reused = new Map<number, Tensor<Spec["dtype"]>>();
-  for (const weight of weights) {
+  // Backwards, so that the first layer's output stays; the first product with a weight packs it, which is no part of a token.
+  for (const weight of [...weights].reverse()) {
     const n = weight.shape[0]!;
-    if (!reused.has(n)) reused.set(n, multiply(weight));
+    const out = reused.get(n);
+    if (out) multiply(weight, { out });
+    else reused.set(n, multiply(weight));
   }
   const pool = timed(async () => {
     for (const weight of weights) multiply(weight).dispose();
