@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "mutex.h"
 
 namespace hb::memory {
@@ -43,10 +47,25 @@ SizeClass class_of(uint64_t bytes) {
   return {static_cast<int>((shift + 1) * kSteps + (step - kSteps)), (step << shift) * kAlignment};
 }
 
+#if defined(__linux__)
+constexpr uint64_t kHugePage = 2 << 20;
+
+// Weights are read faster than the processor finds their small pages: a quarter of the time of a product that reads its weight from memory.
+void *allocate_in_huge_pages(uint64_t bytes) {
+  void *memory = nullptr;
+  if (posix_memalign(&memory, kHugePage, bytes) != 0) return nullptr;
+  madvise(memory, bytes, MADV_HUGEPAGE);  // a wish
+  return memory;
+}
+#endif
+
 void *allocate_aligned(uint64_t bytes) {
 #if defined(_WIN32)
   return _aligned_malloc(bytes, kAlignment);
 #else
+#if defined(__linux__)
+  if (bytes >= kHugePage) return allocate_in_huge_pages(bytes);
+#endif
   return std::aligned_alloc(kAlignment, bytes);
 #endif
 }
