@@ -2,8 +2,7 @@
 //
 // Codes need no masks: a permutation reads 4, 5 or 6 bits of an index, and tables of 32 words and 64 bytes hold the 16 entries twice and four times.
 #pragma once
-#include "panel_product.h"
-#include "prepare_activations.h"
+#include "packed_product.h"
 #include "simd_avx512.h"
 
 namespace hb::avx512 {
@@ -14,6 +13,8 @@ struct Panel512 {
   using Vector = __m512;
   using Codes = __m512i;
   static Codes load_codes(const uint8_t *codes) { return _mm512_loadu_si512(codes); }
+  // Decoding is so cheap that doing it once for many rows gains nothing.
+  static constexpr bool tiled = false;
   static constexpr int most_rows = 12;
   static Vector absmax(const float *own, const float *next, uint64_t behind) { return _mm512_mask_loadu_ps(_mm512_loadu_ps(own), __mmask16(behind), next); }
 
@@ -37,7 +38,7 @@ struct Exact : Panel512 {
   using Weight = __m512;
   using Sum = __m512;
   static constexpr bool scaled = false, corrected = false;
-  static constexpr FusedShape fused_shape(int rows) { return rows <= 4 ? FusedShape{4, rows <= 2 ? 2 : 1} : FusedShape{2, 1}; }
+  static constexpr RegisterShape shape(int rows) { return rows <= 4 ? RegisterShape{4, rows <= 2 ? 2 : 1} : RegisterShape{2, 1}; }
   static constexpr int steps = 8, unit_bytes = 4, group_bytes = 32;
   using Order = ValueOrder<float, 1, 0, 3, 2, 5, 4, 7, 6, 1>;
 
@@ -61,7 +62,7 @@ struct Fast : Panel512 {
   using Weight = __m512i;
   using Sum = __m512i;
   static constexpr bool scaled = true, corrected = false;
-  static constexpr FusedShape fused_shape(int rows) { return rows <= 4 ? FusedShape{4, rows <= 2 ? 2 : 1} : FusedShape{2, 1}; }
+  static constexpr RegisterShape shape(int rows) { return rows <= 4 ? RegisterShape{4, rows <= 2 ? 2 : 1} : RegisterShape{2, 1}; }
   static constexpr int steps = 4, unit_bytes = 4, group_bytes = 16;
   using Order = ValueOrder<int16_t, 1, 5, 0, 4, 3, 7, 2, 6, 2>;
 
@@ -104,6 +105,14 @@ struct Turbo : Fast {
     return sum;
   }
 };
+
+/// run(PackedProduct) of the arithmetic for `m` rows of x.
+template <class Run>
+auto with_product(hb_accuracy accuracy, uint64_t, const Run &run) {
+  if (accuracy == HB_EXACT) return run(PackedProduct<Exact>{});
+  if (accuracy == HB_FAST) return run(PackedProduct<Fast>{});
+  return run(PackedProduct<Turbo>{});
+}
 
 }  // namespace
 }  // namespace hb::avx512

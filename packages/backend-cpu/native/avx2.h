@@ -9,6 +9,8 @@ KernelOf<decltype(Kernels::dequantize_4bit)> dequantize_4bit;
 KernelOf<decltype(Kernels::quantize_blockwise)> quantize_blockwise;
 KernelOf<decltype(Kernels::dequantize_blockwise)> dequantize_blockwise;
 KernelOf<decltype(Kernels::gemm_4bit)> gemm_4bit;
+KernelOf<decltype(Kernels::prepare_activations)> prepare_activations;
+KernelOf<decltype(Kernels::gemm_4bit_packed)> gemm_4bit_packed;
 KernelOf<decltype(Kernels::gemm)> gemm;
 KernelOf<decltype(Kernels::gemm_transposed)> gemm_transposed;
 KernelOf<decltype(Kernels::int8_row_stats)> int8_row_stats;

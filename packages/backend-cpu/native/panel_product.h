@@ -1,17 +1,18 @@
 // x · Wᵀ over packed panels (packed_4bit.h), once for every instruction set and accuracy.
 //
-// An Arithmetic says what a register is and how codes become weights and weights become sums; see arithmetic_avx512.h. Two ways to multiply:
+// An Arithmetic says what a register is, how codes become weights and weights become sums; see arithmetic_avx512.h. Two ways to multiply a piece of a panel:
 //
-// Fused, for few rows of x: codes become weights in registers and are used for all rows of a group. Registers: sums rows · vectors · chains, codes
-// vectors, weights vectors, one broadcast value, the table. Up to four rows take the whole width of a panel, more take it in halves.
+// Fused: codes become weights in registers and meet all rows of a group of x. Registers: sums rows · vectors · chains, codes and weights `vectors` each,
+// one broadcast value, the table.
 //
-// Tiled, for many: as many pieces as fit the first cache become weights once, and then groups of six rows pass by.
+// Tiled, for many rows of x where registers are too few for that: a piece becomes weights in the first cache once, and groups pass by.
+// Which of the two an Arithmetic is made for it says itself.
 //
-// Either way a sum runs over one piece and is scaled by the absmax once, so chains are short; totals stay in the first cache. Totals of a row of W do not
-// depend on other rows, hence not on how panels are given to threads.
+// Either way a sum runs over one piece and is scaled by the absmax once, so chains are short, and totals stay in the first cache. Totals of a row of W do
+// not depend on other rows, hence not on how panels are given to threads.
 #pragma once
-#include "activations.h"
 #include "float_array.h"
+#include "panel_operands.h"
 
 namespace hb {
 // Unnamed: every instruction set compiles its own copy, and the linker must not choose one of them for all.
@@ -31,108 +32,9 @@ template <int count, class Body>
   }
 }
 
-// ── Operands ──
-
-struct Weight {
-  const uint8_t *packed;
-  PackedLayout layout;
-};
-
-// A group of rows of prepared activations.
-struct Group {
-  const char *values;
-  const float *scales;
-  const int32_t *corrections;
-
-  template <class Arithmetic>
-  static Group at(const ActivationLayout &layout, const char *prepared, uint64_t first_row) {
-    Group group{prepared + ActivationLayout::values_at + first_row * layout.k / column_group * Arithmetic::group_bytes, nullptr, nullptr};
-    if constexpr (Arithmetic::scaled) group.scales = reinterpret_cast<const float *>(prepared + layout.scales_at()) + first_row * layout.pieces();
-    if constexpr (Arithmetic::corrected)
-      group.corrections = reinterpret_cast<const int32_t *>(prepared + layout.corrections_at()) + first_row * layout.pieces();
-    return group;
-  }
-  template <class Arithmetic>
-  void next_piece(uint64_t rows) {
-    if constexpr (Arithmetic::scaled) scales += rows;
-    if constexpr (Arithmetic::corrected) corrections += rows;
-  }
-};
-
-// Registers of a fused product that `rows` rows of x share: of codes, and of sums for each of those and each row.
-struct FusedShape {
+// Registers of a product: vectors of weights that all rows of x meet, and sums for each vector and row.
+struct RegisterShape {
   int vectors, chains;
-};
-
-// Rows of x that are multiplied together.
-template <class Arithmetic>
-uint64_t most_rows([[maybe_unused]] uint64_t m) {
-  return Arithmetic::most_rows;
-}
-
-// Which rows of a panel are behind their own block boundary, for each piece of a block: they take the absmax of the next block.
-class Boundaries {
- public:
-  explicit Boundaries(const PackedLayout &layout) : layout_(layout), piece_(layout.piece()) { std::memset(behind_, 0, sizeof behind_); }
-
-  void enter(uint64_t panel) {
-    if (!layout_.straddles()) return;
-    const uint64_t pieces = layout_.block_size / piece_, step = layout_.k % layout_.block_size;
-    std::memset(behind_, 0, pieces * sizeof behind_[0]);
-    uint64_t offset = panel * panel_rows % layout_.block_size * step % layout_.block_size;
-    for (uint64_t row = 0; row < panel_rows; row++) {
-      if (offset > 0) behind_[(layout_.block_size - offset) / piece_] |= uint64_t{1} << row;
-      offset += step;
-      if (offset >= layout_.block_size) offset -= layout_.block_size;
-    }
-    for (uint64_t i = 1; i < pieces; i++) behind_[i] |= behind_[i - 1];
-  }
-  uint64_t behind(uint64_t piece_of_block) const { return behind_[piece_of_block]; }
-
- private:
-  static constexpr uint64_t most_pieces = 4096 / column_group;
-  const PackedLayout layout_;
-  const uint64_t piece_;
-  uint64_t behind_[most_pieces];
-};
-
-// Walks a panel piece by piece.
-class Pieces {
- public:
-  Pieces(const PackedLayout &layout, const Boundaries &boundaries, const uint8_t *panel)
-      : boundaries_(boundaries), at_(panel), groups_left_(layout.k / column_group), groups_of_block_(layout.block_size / column_group),
-        groups_(layout.piece() / column_group) {
-    enter_block();
-  }
-
-  uint64_t groups() const { return groups_; }
-  const uint8_t *codes() const { return at_; }
-  const float *absmax() const { return absmax_; }
-  const float *next_absmax() const { return next_absmax_; }
-  uint64_t behind() const { return boundaries_.behind(index_); }
-  // False after the last piece.
-  bool advance() {
-    at_ += groups_ * panel_line;
-    groups_left_ -= groups_;
-    index_++;
-    if (groups_left_ == 0) return false;
-    if (at_ == reinterpret_cast<const uint8_t *>(next_absmax_)) enter_block();
-    return true;
-  }
-
- private:
-  void enter_block() {
-    absmax_ = reinterpret_cast<const float *>(at_);
-    at_ += panel_line;
-    const uint64_t groups = groups_left_ < groups_of_block_ ? groups_left_ : groups_of_block_;
-    next_absmax_ = reinterpret_cast<const float *>(at_ + groups * panel_line);
-    index_ = 0;
-  }
-
-  const Boundaries &boundaries_;
-  const uint8_t *at_;
-  const float *absmax_, *next_absmax_;
-  uint64_t groups_left_, groups_of_block_, groups_, index_ = 0;
 };
 
 // ── Sums of a piece ──
@@ -182,49 +84,84 @@ struct Sums {
 
 // ── Fused ──
 
-// What memory delivers while one line comes.
-constexpr uint64_t prefetch_distance = 8192;
+// What memory delivers while one line comes, and what a nearer cache does for the activations.
+constexpr uint64_t prefetch_distance = 8192, activation_distance = 4096;
 
 // Rows of a panel from `column` on, as many as `vectors` hold.
 template <class Arithmetic, int rows, int vectors, int chains>
-[[gnu::noinline]] void multiply_fused(const Arithmetic &given, Pieces piece, Group x, uint64_t column, float *totals) {
-  const Arithmetic arithmetic = given;
-  totals += column;
+[[gnu::always_inline]] inline void multiply_piece(const Arithmetic &arithmetic, const Pieces &piece, const Group &x, uint64_t column, float *totals) {
   Sums<Arithmetic, rows, vectors, chains> sums;
-  do {
-    sums.clear(arithmetic, x);
-    const uint8_t *codes = piece.codes() + column * 4;
-    for (uint64_t group = piece.groups(); group > 0; group--, codes += panel_line, x.values += rows * Arithmetic::group_bytes) {
-      typename Arithmetic::Codes code[vectors];
-      unrolled<vectors>([&](auto v) { code[v] = Arithmetic::load_codes(codes + v * Arithmetic::width * 4); });
-      unrolled<vectors * Arithmetic::width / 16>([&](auto line) { __builtin_prefetch(codes + prefetch_distance + line * 64); });
-      unrolled<Arithmetic::steps>([&](auto step) {
-        sums.add(x.values + step * rows * Arithmetic::unit_bytes, step % chains, [&](auto v) { return arithmetic.decode(code[v], step); });
-      });
-    }
-    sums.flush(x, totals, [&](auto v) {
-      return Arithmetic::absmax(piece.absmax() + column + v * Arithmetic::width, piece.next_absmax() + column + v * Arithmetic::width,
-                                piece.behind() >> (column + v * Arithmetic::width));
+  sums.clear(arithmetic, x);
+  const uint8_t *codes = piece.codes() + column * 4;
+  const char *values = x.values;
+  for (uint64_t group = piece.groups(); group > 0; group--, codes += panel_line, values += rows * Arithmetic::group_bytes) {
+    typename Arithmetic::Codes code[vectors];
+    unrolled<vectors>([&](auto v) { code[v] = Arithmetic::load_codes(codes + v * Arithmetic::width * 4); });
+    unrolled<vectors * Arithmetic::width / 16>([&](auto line) { __builtin_prefetch(codes + prefetch_distance + line * 64); });
+    if constexpr (rows > 4)
+      unrolled<rows * Arithmetic::group_bytes / 64>([&](auto line) { __builtin_prefetch(values + activation_distance + line * 64); });
+    unrolled<Arithmetic::steps>([&](auto step) {
+      sums.add(values + step * rows * Arithmetic::unit_bytes, step % chains, [&](auto v) { return arithmetic.decode(code[v], step); });
     });
-    x.template next_piece<Arithmetic>(rows);
-  } while (piece.advance());
+  }
+  sums.flush(x, totals + column, [&](auto v) { return piece.template absmax<Arithmetic>(column + v * Arithmetic::width); });
 }
 
 template <class Arithmetic, int rows>
-void multiply_group(const Arithmetic &arithmetic, const Pieces &pieces, const Group &x, float *totals) {
-  constexpr FusedShape shape = Arithmetic::fused_shape(rows);
-  for (uint64_t column = 0; column < panel_rows; column += shape.vectors * Arithmetic::width)
-    multiply_fused<Arithmetic, rows, shape.vectors, shape.chains>(arithmetic, pieces, x, column, totals);
+[[gnu::noinline]] void multiply_fused(const Arithmetic &given, Pieces piece, Group x, float *totals) {
+  constexpr RegisterShape shape = Arithmetic::shape(rows);
+  const Arithmetic arithmetic = given;
+  do {
+    for (uint64_t column = 0; column < panel_rows; column += shape.vectors * Arithmetic::width)
+      multiply_piece<Arithmetic, rows, shape.vectors, shape.chains>(arithmetic, piece, x, column, totals);
+    x = x.template after<Arithmetic>(1, piece.groups(), rows);
+  } while (piece.advance());
 }
 
-// Calls with a number that is known only now.
-template <class Arithmetic, int most>
-void multiply_group_of(uint64_t rows, const Arithmetic &arithmetic, const Pieces &pieces, const Group &x, float *totals) {
-  if (rows == most) return multiply_group<Arithmetic, most>(arithmetic, pieces, x, totals);
-  if constexpr (most > 1) multiply_group_of<Arithmetic, most - 1>(rows, arithmetic, pieces, x, totals);
+// ── Tiled ──
+
+// The weights of a piece, and their scales.
+template <class Arithmetic>
+struct Tile {
+  static constexpr int vectors = panel_rows / Arithmetic::width;
+
+  alignas(64) typename Arithmetic::Weight weight[largest_piece / column_group * Arithmetic::steps][vectors];
+  alignas(64) float scale[panel_rows];
+  uint64_t steps;
+
+  void decode(const Arithmetic &arithmetic, const Pieces &piece) {
+    const uint8_t *codes = piece.codes();
+    steps = piece.groups() * Arithmetic::steps;
+    for (uint64_t at = 0; at < steps; at += Arithmetic::steps, codes += panel_line)
+      for (int v = 0; v < vectors; v++) {
+        const typename Arithmetic::Codes code = Arithmetic::load_codes(codes + v * Arithmetic::width * 4);
+        unrolled<Arithmetic::steps>([&](auto step) { weight[at + step][v] = arithmetic.decode(code, step); });
+      }
+    for (int v = 0; v < vectors; v++) Arithmetic::store_vector(scale + v * Arithmetic::width, piece.template absmax<Arithmetic>(v * Arithmetic::width));
+  }
+};
+
+template <class Arithmetic, int rows>
+[[gnu::noinline]] void multiply_tile(const Arithmetic &arithmetic, const Tile<Arithmetic> &tile, const Group &x, float *totals) {
+  constexpr int vectors = Arithmetic::shape(rows).vectors;
+  for (int first = 0; first < Tile<Arithmetic>::vectors; first += vectors) {
+    Sums<Arithmetic, rows, vectors, 1> sums;
+    sums.clear(arithmetic, x);
+    const char *values = x.values;
+    for (uint64_t step = 0; step < tile.steps; step++, values += rows * Arithmetic::unit_bytes)
+      sums.add(values, 0, [&](auto v) { return tile.weight[step][first + v]; });
+    sums.flush(x, totals + first * Arithmetic::width, [&](auto v) { return Arithmetic::load_vector(tile.scale + (first + v) * Arithmetic::width); });
+  }
 }
 
 // ── The whole product ──
+
+// body(Index<count>) for a count that is known only now.
+template <int most, class Body>
+void with_count(uint64_t count, const Body &body) {
+  if (count == most) return body(Index<most>{});
+  if constexpr (most > 1) with_count<most - 1>(count, body);
+}
 
 struct Result {
   Floats bias;
@@ -232,36 +169,72 @@ struct Result {
   MutableFloats out;
 };
 
-// total · factor + bias for the rows of a panel.
+// What the panels of a range share.
 template <class Arithmetic>
-void store_row(const float *totals, float factor, const Result &to, uint64_t row, uint64_t first_column) {
-  alignas(64) float bias[panel_rows] = {}, values[panel_rows];
-  const uint64_t count = to.n - first_column < panel_rows ? to.n - first_column : panel_rows;
-  if (to.bias.data) widen(to.bias, first_column, count, bias);
-  for (uint64_t i = 0; i < panel_rows; i++) values[i] = totals[i] * factor + bias[i];
-  Arithmetic::store(values, count, to.out, row * to.n + first_column);
-}
+class Product {
+ public:
+  Product(const ActivationLayout &layout, const void *prepared, const PackedWeight &weight, const float *code, const Result &result)
+      : layout_(layout), prepared_(static_cast<const char *>(prepared)), weight_(weight), result_(result), arithmetic_(code, prepared),
+        groups_(layout.m, Arithmetic::most_rows), boundaries_(weight.layout) {}
 
-template <class Arithmetic>
-void multiply_panels(const ActivationLayout &x, const void *prepared, const Weight &weight, const float *code, const Result &to, uint64_t begin,
-                     uint64_t end) {
-  const Arithmetic arithmetic(code, prepared);
-  const char *const base = static_cast<const char *>(prepared);
-  const float *const factors = reinterpret_cast<const float *>(base + x.factors_at());
-  const RowGroups groups(x.m, most_rows<Arithmetic>(x.m));
-  Boundaries boundaries(weight.layout);
-  alignas(64) float totals[Arithmetic::most_rows * panel_rows];
-  for (uint64_t panel = begin; panel < end; panel++) {
-    boundaries.enter(panel);
-    const Pieces pieces(weight.layout, boundaries, weight.packed + panel * weight.layout.panel_bytes());
-    for (uint64_t group = 0; group < groups.count; group++) {
-      const uint64_t first = groups.first(group), rows = groups.size(group);
-      std::memset(totals, 0, rows * panel_rows * sizeof(float));
-      multiply_group_of<Arithmetic, Arithmetic::most_rows>(rows, arithmetic, pieces, Group::at<Arithmetic>(x, base, first), totals);
-      for (uint64_t row = 0; row < rows; row++) store_row<Arithmetic>(totals + row * panel_rows, factors[first + row], to, first + row, panel * panel_rows);
+  void run(uint64_t panel) {
+    boundaries_.enter(panel);
+    const Pieces pieces(weight_.layout, boundaries_, weight_.packed + panel * weight_.layout.panel_bytes());
+    for (uint64_t group = 0; group < groups_.count; group += together) {
+      const uint64_t end = groups_.count - group < together ? groups_.count : group + together;
+      const uint64_t first = groups_.first(group), rows = groups_.first(end) - first;
+      std::memset(totals_, 0, rows * sizeof totals_[0]);
+      if constexpr (Arithmetic::tiled) tiled(pieces, group, end);
+      else fused(pieces, group);
+      for (uint64_t row = 0; row < rows; row++) store(totals_[row], first + row, panel * panel_rows);
     }
   }
-}
+
+ private:
+  // Groups between two times that a panel is decoded.
+  static constexpr uint64_t together = Arithmetic::tiled ? 96 / Arithmetic::most_rows : 1;
+
+  Group group_at(uint64_t group) const { return Group::at<Arithmetic>(layout_, prepared_, groups_.first(group)); }
+
+  void fused(const Pieces &pieces, uint64_t group) {
+    with_count<Arithmetic::most_rows>(groups_.size(group),
+                                      [&](auto rows) { multiply_fused<Arithmetic, rows>(arithmetic_, pieces, group_at(group), totals_[0]); });
+  }
+
+  void tiled(Pieces piece, uint64_t begin, uint64_t end) {
+    Tile<Arithmetic> tile;
+    uint64_t index = 0;
+    do {
+      tile.decode(arithmetic_, piece);
+      for (uint64_t group = begin; group < end; group++) {
+        float *const totals = totals_[groups_.first(group) - groups_.first(begin)];
+        with_count<Arithmetic::most_rows>(groups_.size(group), [&](auto rows) {
+          multiply_tile<Arithmetic, rows>(arithmetic_, tile, group_at(group).template after<Arithmetic>(index, piece.groups(), rows), totals);
+        });
+      }
+      index++;
+    } while (piece.advance());
+  }
+
+  // total · factor + bias for the rows of a panel.
+  void store(const float *totals, uint64_t row, uint64_t first_column) const {
+    alignas(64) float bias[panel_rows] = {}, values[panel_rows];
+    const uint64_t count = result_.n - first_column < panel_rows ? result_.n - first_column : panel_rows;
+    const float factor = reinterpret_cast<const float *>(prepared_ + layout_.factors_at())[row];
+    if (result_.bias.data) widen(result_.bias, first_column, count, bias);
+    for (uint64_t i = 0; i < panel_rows; i++) values[i] = totals[i] * factor + bias[i];
+    Arithmetic::store(values, count, result_.out, row * result_.n + first_column);
+  }
+
+  const ActivationLayout layout_;
+  const char *const prepared_;
+  const PackedWeight weight_;
+  const Result result_;
+  const Arithmetic arithmetic_;
+  const RowGroups groups_;
+  Boundaries boundaries_;
+  alignas(64) float totals_[together * Arithmetic::most_rows][panel_rows];
+};
 
 }  // namespace
 }  // namespace hb

@@ -102,10 +102,9 @@ inline const IntegerCode &integer_code(const float *code, hb_accuracy accuracy, 
   return known.made;
 }
 
-// Sixteen lanes; of an instruction set with shorter registers the compiler takes several.
-using Lanes = float __attribute__((vector_size(64)));
-using IntegerLanes = int32_t __attribute__((vector_size(64)));
-constexpr int lanes = 16;
+using Lanes = float __attribute__((vector_size(32)));
+using IntegerLanes = int32_t __attribute__((vector_size(32)));
+constexpr int lanes = 8;
 
 [[gnu::always_inline]] inline IntegerLanes bits_of(Lanes values) { return reinterpret_cast<IntegerLanes>(values); }
 [[gnu::always_inline]] inline Lanes from_bits(IntegerLanes bits) { return reinterpret_cast<Lanes>(bits); }
@@ -115,10 +114,9 @@ constexpr int lanes = 16;
 // Halves meet until one lane is left.
 template <class Vector, class Meet>
 [[gnu::always_inline]] inline auto reduced(Vector v, const Meet &meet) {
-  v = meet(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  v = meet(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  v = meet(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-  v = meet(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+  v = meet(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = meet(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = meet(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
   return v[0];
 }
 template <class Vector>

@@ -131,7 +131,10 @@ struct Table16 {
   inline __m256 decode8(const uint8_t *codes) const {
     int32_t packed;
     memcpy(&packed, codes, sizeof packed);
-    const __m256i index = _mm256_srlv_epi32(_mm256_set1_epi32(packed), _mm256_setr_epi32(4, 0, 12, 8, 20, 16, 28, 24));
+    return look_up(_mm256_srlv_epi32(_mm256_set1_epi32(packed), _mm256_setr_epi32(4, 0, 12, 8, 20, 16, 28, 24)));
+  }
+  /// The entries of eight indices. Bits above the lowest four do no harm.
+  inline __m256 look_up(__m256i index) const {
     const __m256 choose = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index), _mm256_permutevar8x32_ps(high, index), choose);
   }

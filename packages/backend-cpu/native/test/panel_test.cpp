@@ -12,6 +12,7 @@
 #include "halfbyte_formats.h"
 #include "../activations.h"
 #include "../float_array.h"
+#include "../dispatch.h"
 #include "../kernels.h"
 #include "../packed_4bit.h"
 
@@ -274,7 +275,8 @@ void test_table(const Kernels &kernels) {
 
 int main() {
   if (PackedLayout{4, 12, 64}.possible() || PackedLayout{4, 0, 64}.possible() || !PackedLayout{1, 8, 4096}.possible()) fail("which shapes can be packed");
-  if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni")) test_table(avx512_kernels);
+  for (const Kernels *table : runnable_tables())
+    if (table->gemm_4bit_packed) test_table(*table);
   std::printf("%d failures\n", failures);
   return failures > 0;
 }
