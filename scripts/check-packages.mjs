@@ -16,7 +16,14 @@ const attwArguments = {
   // node16 leaves out the resolution of TypeScript's "node10", which knows no `exports` and hence no "/node" entry.
   "@halfbyte/core": ["--profile", "node16"],
   // As above, with the "/register" entry.
-  "@halfbyte/backend-cpu": ["--profile", "node16"],
+  "@halfbyte/backend-cpu": [
+    "--profile",
+    "node16",
+    // Files that bundlers and servers ask for by name; nobody imports them as JavaScript.
+    "--exclude-entrypoints",
+    "./halfbyte_cpu.wasm",
+    "./halfbyte_cpu.relaxed.wasm",
+  ],
   // The main entry registers vitest tests, and vitest exists as ESM only: require() of it cannot work.
   "@halfbyte/conformance": ["--profile", "esm-only"],
   // A command: it exports its package.json and nothing else.
