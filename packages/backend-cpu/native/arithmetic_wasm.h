@@ -2,8 +2,7 @@
 // up their bytes and joining the bytes of a value leaves several columns of a row side by side, and other rows in other registers, so that weights and
 // sums are of more than one register; the columns of a row meet when a piece ends. A step is the four even columns, then the four odd ones.
 #pragma once
-#include "panel_product.h"
-#include "prepare_activations.h"
+#include "packed_product.h"
 #include "simd_wasm.h"
 
 namespace hb::wasm {
@@ -11,7 +10,7 @@ namespace {
 
 struct Panel128 {
   static constexpr int width = 4, steps = 2;
-  static constexpr bool corrected = false;
+  static constexpr bool corrected = false, tiled = false;
   using Vector = v128_t;
   using Codes = v128_t;
   static Codes load_codes(const uint8_t *codes) { return wasm_v128_load(codes); }
@@ -33,7 +32,7 @@ struct Exact : Panel128 {
   using Sum = Table16::Values;
   static constexpr bool scaled = false;
   static constexpr int most_rows = 2;
-  static constexpr FusedShape fused_shape(int) { return {1, 1}; }
+  static constexpr RegisterShape shape(int) { return {1, 1}; }
   static constexpr int unit_bytes = 16, group_bytes = 32;
   using Order = ValueOrder<float, 0, 2, 4, 6, 1, 3, 5, 7, 4>;
 
@@ -68,7 +67,7 @@ struct Fast : Panel128 {
   using Sum = Pair;
   static constexpr bool scaled = true;
   static constexpr int most_rows = 2;
-  static constexpr FusedShape fused_shape(int rows) { return {rows == 1 ? 4 : 2, 1}; }
+  static constexpr RegisterShape shape(int rows) { return {rows == 1 ? 4 : 2, 1}; }
   static constexpr int unit_bytes = 8, group_bytes = 16;
   using Order = ValueOrder<int16_t, 0, 2, 4, 6, 1, 3, 5, 7, 4>;
 

@@ -25,8 +25,8 @@ constexpr Cost multiply_add = {0.4, 0.025};
 // Reading W counts: mostly x has one row.
 constexpr Cost transposed_multiply_add = {1, 0.12};
 // Of packed 4-bit products, which are vector kernels: per multiply-add, per weight, per activation.
-constexpr double packed_multiply_add = 0.015;
-constexpr double packed_weight = 0.02;
+constexpr double packed_multiply_add = 0.01;
+constexpr double packed_weight = 0.01;
 constexpr double prepare_activation = 1;
 constexpr Cost int8_multiply_add = {0.25, 0.004};
 constexpr double pack_int8 = 0.6;

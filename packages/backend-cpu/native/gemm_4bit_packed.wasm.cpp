@@ -24,18 +24,18 @@ bool prepare_activations(hb_accuracy accuracy, Floats x, const float *code, uint
   return with_tile(accuracy, [&](auto *tag) {
     using Tile = std::remove_pointer_t<decltype(tag)>;
     using Fused = typename Tile::Arithmetic;
-    return m < tiled_from ? prepare_rows<typename Fused::Order>(layout, x, code, most_rows<Fused>(m), begin, end, prepared)
+    return m < tiled_from ? PackedProduct<Fused>::prepare(layout, x, code, begin, end, prepared)
                           : prepare_rows<typename Tile::Order>(layout, x, code, tile_group_rows, begin, end, prepared);
   });
 }
 
 void gemm_4bit_packed(hb_accuracy accuracy, const void *prepared, const void *packed, const float *code, uint32_t block_size, Floats bias, uint64_t m,
                       uint64_t n, uint64_t k, uint64_t begin, uint64_t end, MutableFloats out) {
-  const Weight weight{static_cast<const uint8_t *>(packed), {n, k, block_size}};
+  const PackedWeight weight{static_cast<const uint8_t *>(packed), {n, k, block_size}};
   const ActivationLayout layout = layout_of(accuracy, m, weight.layout);
   with_tile(accuracy, [&](auto *tag) {
     using Tile = std::remove_pointer_t<decltype(tag)>;
-    const auto multiply = m < tiled_from ? multiply_panels<typename Tile::Arithmetic> : multiply_panels_tiled<Tile>;
+    const auto multiply = m < tiled_from ? PackedProduct<typename Tile::Arithmetic>::multiply : multiply_panels_tiled<Tile>;
     multiply(layout, prepared, weight, code, {bias, n, out}, begin, end);
   });
 }

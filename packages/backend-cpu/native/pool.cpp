@@ -24,8 +24,9 @@ namespace {
 constexpr int kMostThreads = 256;
 // More ranges than threads: a thread that the system has taken away for a while holds back only one small range.
 constexpr uint64_t kRangesPerThread = 4;
-// Loops of one operation follow each other within microseconds, and waking a parked thread costs tens of them.
-constexpr auto kSpin = std::chrono::microseconds(30);
+// Loops of one operation follow each other within microseconds, the operations of an application within tens of them; waking a parked thread costs
+// as many.
+constexpr auto kSpin = std::chrono::microseconds(100);
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)

@@ -68,9 +68,8 @@ struct Strip {
     units_per_piece = groups * Tile::units;
     v128_t *to = weight[0];
     for (pieces = 0; (pieces + 1) * units_per_piece <= units; pieces++) {
-      const float *const own = from.absmax() + column, *const next = from.next_absmax() + column;
-      absmax[pieces][0] = Panel128::absmax(own, next, from.behind() >> column);
-      absmax[pieces][1] = Panel128::absmax(own + 4, next + 4, from.behind() >> (column + 4));
+      absmax[pieces][0] = from.template absmax<Panel128>(column);
+      absmax[pieces][1] = from.template absmax<Panel128>(column + 4);
       const uint8_t *codes = from.codes() + column * 4;
       for (size_t group = 0; group < groups; group++, codes += panel_line, to += 2 * Tile::units) {
         Tile::decode(arithmetic, wasm_v128_load(codes), to, 2);
@@ -162,7 +161,7 @@ void multiply_groups(const ActivationLayout &layout, const char *prepared, const
 }
 
 template <class Tile>
-void multiply_panels_tiled(const ActivationLayout &layout, const void *prepared, const Weight &weight, const float *code, const Result &to,
+void multiply_panels_tiled(const ActivationLayout &layout, const void *prepared, const PackedWeight &weight, const float *code, const Result &to,
                            uint64_t begin, uint64_t end) {
   const char *const base = static_cast<const char *>(prepared);
   const typename Tile::Arithmetic arithmetic(code, prepared);
