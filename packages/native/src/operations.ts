@@ -1,42 +1,19 @@
 /** Every operation as one call of the C ABI: which function, when not, and how its arguments are handed over. */
-import {
-  type Accuracy,
-  type Float,
-  getFormat,
-  type OpName,
-  type Ops,
-  type Optimizer,
-  type Profile,
-  type QuantizedTensor,
-  type Shape,
-  type Step,
-  type Tensor,
-} from "@halfbyte/core";
-import { accuracyNumbers, dtypeNumbers, formatNumbers, optimizerNumbers, profileNumbers } from "./abi.js";
-import type { NativeStep, Pointer } from "./functions.js";
+import { type Accuracy, type Float, getFormat, type OpName, type Ops, type Shape, type Tensor } from "@halfbyte/core";
+import { accuracyNumbers, dtypeNumbers, formatNumbers } from "./abi.js";
+import type { Pointer } from "./functions.js";
 import type { NativeDevice } from "./native-device.js";
 import { pointerOf, pointerOrNull } from "./native-storage.js";
-
-interface NativeOperation<K extends OpName> {
-  /** Of the C function, without hb_. */
-  readonly name: string;
-  /** The name under which the library states the variant, when it is not `name`. */
-  variant?(args: Ops[K]["in"]): string;
-  /** What else tells variants apart. */
-  traits?(args: Ops[K]["in"], device: NativeDevice): readonly string[];
-  /** Why the library cannot run these arguments; looks at shapes, dtypes and options alone. */
-  refuse?(args: Ops[K]["in"], device: NativeDevice): string | undefined;
-  launch(device: NativeDevice, args: Ops[K]["in"], out: Ops[K]["out"]): undefined | (() => Promise<void>);
-}
-
-const dtypeOf = (tensor: Tensor<Float>): number => dtypeNumbers[tensor.dtype];
-/** Of a bias that is not there: no kernel looks at it. */
-const biasDtype = (bias: Tensor<Float> | undefined): number => (bias ? dtypeOf(bias) : dtypeNumbers.float32);
-
-const profileOf = (profile: Profile = "reference"): number => profileNumbers[profile as Exclude<Profile, "cpu">];
-
-const refuseCpuProfile = ({ profile }: { readonly profile?: Profile }): string | undefined =>
-  profile === "cpu" ? 'profile "cpu" exists in the reference kernels only.' : undefined;
+import { biasDtype, dtypeOf, type NativeOperation, profileOf, refuseCpuProfile } from "./operation.js";
+import { optimizerUpdate8bitBlockwise, optimizerUpdate32bit } from "./optimizer-operations.js";
+import {
+  codePointer,
+  packedInt8,
+  packedWeight,
+  refuseWeight,
+  weightPointers,
+  withBlockScales,
+} from "./weight-operands.js";
 
 const lastOf = (shape: Shape): number => shape[shape.length - 1] ?? 1;
 const rowsOf = (shape: Shape): number => shape.slice(0, -1).reduce((product, dimension) => product * dimension, 1);
@@ -70,18 +47,6 @@ function refuseForeignRule({ format, profile }: Ops["quantize4bit"]["in"]): stri
   if (profile !== "cuda" || format === "fp4" || !getFormat(format).cuda) return undefined;
   return `the library does not know the rule of "${format}" under profile "cuda".`;
 }
-
-/** Block sizes of 4-bit weights are 32-bit numbers in C. */
-const largestBlockSize = 2 ** 32 - 1;
-
-function refuseWeight({ scales, blockSize }: QuantizedTensor): string | undefined {
-  if (scales.kind === "nested") return "nested scales are decoded by an operation of their own.";
-  return blockSize > largestBlockSize ? `block size ${blockSize} is beyond ${largestBlockSize}.` : undefined;
-}
-
-/** Codes, scales and table of a 4-bit weight with plain scales. */
-const weightPointers = (device: NativeDevice, weight: QuantizedTensor) =>
-  [pointerOf(weight.codes), pointerOf(weight.scales.absmax), codePointer(device, weight)] as const;
 
 const dequantize4bit: NativeOperation<"dequantize4bit"> = {
   name: "dequantize_4bit",
@@ -179,42 +144,6 @@ const gemm4bit: NativeOperation<"gemm4bit"> = {
   },
 };
 
-const codePointer = (device: NativeDevice, { code, format }: QuantizedTensor): Pointer =>
-  code ? pointerOf(code) : device.table(format);
-
-/** The packed copy of a 4-bit weight; null when the device keeps none. */
-function packedWeight(device: NativeDevice, weight: QuantizedTensor): Pointer | null {
-  const byteLength = device.packedBytes4bit(weight);
-  if (byteLength === 0) return null;
-  const { codes, scales, blockSize, shape } = weight;
-  const [n, k] = shape as readonly [number, number];
-  const nested = scales.kind === "nested" ? [scales.nestedAbsmax, scales.nestedCode] : [];
-  return device.packed.get({
-    sources: [codes, scales.absmax, ...nested].map(pointerOf),
-    layout: [n, k, blockSize, ...(scales.kind === "nested" ? [scales.nestedBlockSize, scales.offset] : [])].join(),
-    byteLength,
-    pack: (packed) =>
-      withBlockScales(device, weight, (absmax) =>
-        device.queue.enqueue("hb_pack_4bit", pointerOf(codes), absmax, blockSize, n, k, packed),
-      ),
-  });
-}
-
-/** f32 block scales: the weight's own, or decoded for the time of `use`. */
-function withBlockScales(device: NativeDevice, { scales }: QuantizedTensor, use: (absmax: Pointer) => void): void {
-  if (scales.kind !== "nested") {
-    use(pointerOf(scales.absmax));
-    return;
-  }
-  const { absmax: codes, nestedAbsmax, nestedCode, nestedBlockSize, offset } = scales;
-  device.withScratch(codes.size * Float32Array.BYTES_PER_ELEMENT, (absmax) => {
-    const source = [pointerOf(codes), pointerOf(nestedAbsmax), pointerOf(nestedCode)] as const;
-    const { float32 } = dtypeNumbers;
-    device.queue.enqueue("hb_dequantize_blockwise", ...source, codes.size, nestedBlockSize, offset, absmax, float32);
-    use(absmax);
-  });
-}
-
 const gemm: NativeOperation<"gemm"> = {
   name: "gemm",
   variant: ({ transpose }) => (transpose ? "gemm_transposed" : "gemm"),
@@ -277,16 +206,6 @@ const int8LinearMatmul: NativeOperation<"int8LinearMatmul"> = {
   },
 };
 
-/** The packed copy of an int8 weight, from its second product on; null when the device keeps none. */
-function packedInt8(device: NativeDevice, weight: Tensor<"int8">): Pointer | null {
-  const [n, k] = weight.shape as readonly [number, number];
-  const byteLength = device.packedBytesInt8(n, k);
-  const source = pointerOf(weight);
-  if (byteLength === 0 || !device.packed.isUsedAgain(source)) return null;
-  const pack = (packed: Pointer) => device.queue.enqueue("hb_pack_int8", source, n, k, packed);
-  return device.packed.get({ sources: [source], layout: `${n},${k}`, byteLength, pack });
-}
-
 const int8MmDequant: NativeOperation<"int8MmDequant"> = {
   name: "int8_mm_dequant",
   refuse: refuseCpuProfile,
@@ -345,73 +264,6 @@ const int8MixedScaledMm: NativeOperation<"int8MixedScaledMm"> = {
   name: "int8_mixed_scaled_mm",
   refuse: refuseCpuProfile,
   launch: (device, args, { out }) => launchScaled(device, args, out),
-};
-
-const nativeStep = (step: Step): NativeStep => ({
-  lr: step.lr,
-  beta1: step.beta1,
-  beta2: step.beta2,
-  beta3: step.beta3,
-  alpha: step.alpha,
-  eps: step.eps,
-  weight_decay: step.weightDecay,
-  grad_scale: step.gradScale,
-  max_unorm: step.maxUnorm,
-  step: step.step,
-  skip_zeros: step.skipZeros ? 1 : 0,
-});
-
-/** Whether maxUnorm scales an optimizer: no path of upstream scales these two (core: reference/optimizer-rule.ts). */
-const isTrusted = (optimizer: Optimizer): boolean => optimizer !== "ademamix" && optimizer !== "adagrad";
-
-const optimizerUpdate32bit: NativeOperation<"optimizerUpdate32bit"> = {
-  name: "optimizer_update_32bit",
-  refuse: refuseCpuProfile,
-  launch(device, { optimizer, param, grad, state1, state2, step, profile }, { updateNorm }) {
-    device.queue.enqueue(
-      "hb_optimizer_update_32bit",
-      optimizerNumbers[optimizer],
-      pointerOf(param),
-      pointerOf(grad),
-      dtypeOf(param),
-      dtypeOf(grad),
-      pointerOf(state1),
-      pointerOrNull(state2),
-      param.size,
-      nativeStep(step),
-      profileOf(profile),
-      isTrusted(optimizer) ? 1 : 0,
-      pointerOf(updateNorm),
-    );
-    return undefined;
-  },
-};
-
-const optimizerUpdate8bitBlockwise: NativeOperation<"optimizerUpdate8bitBlockwise"> = {
-  name: "optimizer_update_8bit_blockwise",
-  refuse: refuseCpuProfile,
-  launch(device, args) {
-    const { optimizer, param, grad, state1, state2, code1, code2, absmax1, absmax2, blockSize, step, profile } = args;
-    device.queue.enqueue(
-      "hb_optimizer_update_8bit_blockwise",
-      optimizerNumbers[optimizer],
-      pointerOf(param),
-      pointerOf(grad),
-      dtypeOf(param),
-      dtypeOf(grad),
-      pointerOf(state1),
-      pointerOrNull(state2),
-      pointerOf(code1),
-      pointerOrNull(code2),
-      pointerOf(absmax1),
-      pointerOrNull(absmax2),
-      param.size,
-      blockSize,
-      nativeStep(step),
-      profileOf(profile),
-    );
-    return undefined;
-  },
 };
 
 export const nativeOperations: { readonly [K in OpName]: NativeOperation<K> } = {
