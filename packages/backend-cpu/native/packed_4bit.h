@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t panel_rows = 64;
 constexpr uint64_t column_group = 8;
-constexpr uint64_t largest_piece = 64;
+constexpr uint64_t largest_piece = 64, largest_block = 4096;
 // One dword per row: the codes of a group of columns, or one absmax each.
 constexpr uint64_t panel_line = panel_rows * 4;
 
@@ -29,8 +29,10 @@ constexpr uint64_t greatest_common_divisor(uint64_t a, uint64_t b) { return b ==
 struct PackedLayout {
   uint64_t n, k, block_size;
 
-  // Others stay as they are: a group of columns would end inside a byte or a row, or a block inside a group.
-  bool possible() const { return n > 0 && k > 0 && k % column_group == 0 && block_size % column_group == 0; }
+  // Other weights stay as they are: a group of columns would end inside a byte or a row, or a block inside a group.
+  bool possible() const {
+    return n > 0 && k > 0 && k % column_group == 0 && block_size > 0 && block_size <= largest_block && block_size % column_group == 0;
+  }
   bool straddles() const { return k % block_size != 0; }
   uint64_t panels() const { return (n + panel_rows - 1) / panel_rows; }
   uint64_t blocks() const { return (k + block_size - 1) / block_size + (straddles() ? 1 : 0); }

@@ -55,7 +55,7 @@ class Boundaries {
   uint64_t behind(uint64_t piece_of_block) const { return behind_[piece_of_block]; }
 
  private:
-  static constexpr uint64_t most_pieces = 4096 / column_group;
+  static constexpr uint64_t most_pieces = largest_block / column_group;
   const PackedLayout layout_;
   const uint64_t piece_;
   uint64_t behind_[most_pieces];
@@ -66,7 +66,7 @@ class Pieces {
  public:
   Pieces(const PackedLayout &layout, const Boundaries &boundaries, const uint8_t *panel)
       : boundaries_(&boundaries), at_(panel), groups_left_(layout.k / column_group), groups_of_block_(layout.block_size / column_group),
-        groups_(layout.piece() / column_group) {
+        groups_(layout.piece() / column_group), straddles_(layout.straddles()) {
     enter_block();
   }
 
@@ -83,7 +83,7 @@ class Pieces {
     groups_left_ -= groups_;
     index_++;
     if (groups_left_ == 0) return false;
-    if (at_ == reinterpret_cast<const uint8_t *>(next_absmax_)) enter_block();
+    if (at_ == block_end_) enter_block();
     return true;
   }
 
@@ -92,14 +92,17 @@ class Pieces {
     absmax_ = reinterpret_cast<const float *>(at_);
     at_ += panel_line;
     const uint64_t groups = groups_left_ < groups_of_block_ ? groups_left_ : groups_of_block_;
-    next_absmax_ = reinterpret_cast<const float *>(at_ + groups * panel_line);
+    block_end_ = at_ + groups * panel_line;
+    // A stream of whole blocks ends here: its last block has no next.
+    next_absmax_ = straddles_ ? reinterpret_cast<const float *>(block_end_) : absmax_;
     index_ = 0;
   }
 
   const Boundaries *boundaries_;
-  const uint8_t *at_;
+  const uint8_t *at_, *block_end_;
   const float *absmax_, *next_absmax_;
   uint64_t groups_left_, groups_of_block_, groups_, index_ = 0;
+  bool straddles_;
 };
 
 }  // namespace

@@ -141,15 +141,19 @@ int main(int argc, char **argv) {
       kernels.prepare_activations(accuracy, {x, HB_FLOAT32}, nf4, 64, m, k, 0, m, prepared);
       kernels.gemm_4bit_packed(accuracy, prepared, packed + uint64_t(copy) % copies * bytes, nf4, 64, {nullptr, HB_FLOAT32}, m, n, k, 0, layout.panels(), {out, HB_FLOAT32});
     };
-    const auto beside_read = [&](const char *name, double seconds, double floor) {
-      std::printf("%-5s %-22s %9.1f us  %5.1f %% of reading\n", names[accuracy], name, seconds * 1e6, floor / seconds * 100);
+    const auto beside_read = [&](const char *name, double seconds, double floor, double target) {
+      std::printf("%-5s %-22s %9.1f us  %5.1f %% of reading", names[accuracy], name, seconds * 1e6, floor / seconds * 100);
+      if (target > 0) std::printf(", target %.0f", target);
+      std::printf("\n");
     };
-    beside_read("m=1 warm", median(101, [&](int) { product(1, 0); }), warm);
-    beside_read("m=1 cold", median(121, [&](int i) { product(1, i); }), cold);
+    beside_read("m=1 warm", median(101, [&](int) { product(1, 0); }), warm, 0);
+    beside_read("m=1 cold", median(121, [&](int i) { product(1, i); }), cold, avx2 || accuracy == HB_TURBO ? 0 : accuracy == HB_EXACT ? 88 : 95);
     std::printf("%-5s %-22s %9.1f us\n", names[accuracy], "m=1 preparing", median(101, [&](int) { kernels.prepare_activations(accuracy, {x, HB_FLOAT32}, nf4, 64, 1, k, 0, 1, prepared); }) * 1e6);
     for (const uint64_t m : {2, 4, 8, 16, 32, 64, 128, 512}) {
       const double seconds = median(m < 128 ? 11 : 5, [&](int) { product(m, 0); }), rate = 2.0 * double(n * k) * double(m) / seconds;
-      std::printf("%-5s m=%-20llu %9.1f us  %7.1f GFLOP/s  %5.1f %% of FMA\n", names[accuracy], static_cast<unsigned long long>(m), seconds * 1e6, rate * 1e-9, rate / fma * 100);
+      std::printf("%-5s m=%-20llu %9.1f us  %7.1f GFLOP/s  %5.1f %% of FMA", names[accuracy], static_cast<unsigned long long>(m), seconds * 1e6, rate * 1e-9, rate / fma * 100);
+      if (!avx2 && accuracy != HB_TURBO && m >= 16) std::printf(", target %d", accuracy == HB_EXACT ? 88 : 140);
+      std::printf("\n");
     }
     std::printf("%-5s %-22s %9.1f us\n", names[accuracy], "m=512 preparing", median(5, [&](int) { kernels.prepare_activations(accuracy, {x, HB_FLOAT32}, nf4, 64, 512, k, 0, 512, prepared); }) * 1e6);
     std::fflush(stdout);
