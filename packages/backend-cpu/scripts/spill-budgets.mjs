@@ -10,9 +10,16 @@ const states8 =
 const addresses =
   "a scalar or address that a broadcast reads from the stack, or a row's temporary; once for a whole vector of results";
 
+const sixteen =
+  "two rows of x need 8 sums, 4 registers of weights and the table: of the 16 registers none is left for what is read once a step";
+const reordering =
+  "preparing x puts a group of its columns into another order by way of a small array; products: sums that are over are scaled and joined";
+
 /** @type {Record<"clang" | "gcc", Record<string, readonly [count: number, reason: string]>>} */
 export const spillBudgets = {
   clang: {
+    "gemm_4bit_packed.avx2": [8, sixteen],
+    "gemm_4bit_packed.avx512": [1, reads],
     "gemm_transposed.avx2": [2, reads],
     "int8.avx512": [2, addresses],
     "int8_scale.avx2": [1, addresses],
@@ -25,6 +32,10 @@ export const spillBudgets = {
     "quantize_blockwise.avx512": [8, reads],
   },
   gcc: {
+    "gemm.avx2": [1, addresses],
+    "gemm_4bit.avx2": [1, addresses],
+    "gemm_4bit_packed.avx2": [32, reordering],
+    "gemm_4bit_packed.avx512": [4, reordering],
     "int8.avx2": [1, addresses],
     "int8.avx512": [
       4,
