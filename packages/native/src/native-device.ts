@@ -106,11 +106,20 @@ export class NativeDevice implements Device {
     const { name, variant, traits, refuse, launch } = nativeOperations[op];
     const why = refuse?.(args, this);
     if (why !== undefined) return unsupported(why);
+    const variantOf = () => [this.#variantOf(variant?.(args) ?? name), ...(traits?.(args, this) ?? [])].join("+");
     return {
       kernel: `hb_${name}`,
-      variant: [this.#variantOf(variant?.(args) ?? name), ...(traits?.(args, this) ?? [])].join("+"),
+      // Asked for by explain() alone, not by every call.
+      get variant() {
+        return variantOf();
+      },
       run: (given, out) => this.#run(out, () => launch(this, given, out)),
     };
+  }
+
+  /** Whether products with a 4-bit weight read a packed copy. */
+  packs4bit(weight: QuantizedTensor): boolean {
+    return this.packed.known(weight) !== undefined || this.packedBytes4bit(weight) > 0;
   }
 
   /** Size of the packed form of a 4-bit weight; 0: it has none here. */

@@ -111,10 +111,10 @@ const accuracyOf = ({ x, accuracy }: Ops["gemm4bit"]["in"]): Accuracy =>
 
 const gemm4bit: NativeOperation<"gemm4bit"> = {
   name: "gemm_4bit",
-  traits: (args, device) => (device.packedBytes4bit(args.weight) > 0 ? ["packed", accuracyOf(args)] : []),
+  traits: (args, device) => (device.packs4bit(args.weight) ? ["packed", accuracyOf(args)] : []),
   refuse({ weight, transpose }, device) {
     if (transpose) return "a transposed 4-bit product is composed of dequantize4bit and gemm.";
-    return device.packedBytes4bit(weight) > 0 ? undefined : refuseWeight(weight);
+    return device.packs4bit(weight) ? undefined : refuseWeight(weight);
   },
   launch(device, args, { out }) {
     const { x, weight, bias } = args;

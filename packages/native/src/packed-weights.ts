@@ -10,6 +10,7 @@ interface Copy {
   readonly packed: Pointer;
   readonly byteLength: number;
   readonly sources: readonly Pointer[];
+  dropped: boolean;
 }
 
 export interface PackRequest {
@@ -29,6 +30,8 @@ export interface PackMemory {
 
 export class PackedWeights {
   readonly #copies = new Map<Pointer, Set<Copy>>();
+  /** A shortcut past the key: products are called with the same weight again and again. */
+  readonly #known = new WeakMap<object, Copy>();
   readonly #used = new Set<Pointer>();
   #bytes = 0;
 
@@ -38,12 +41,19 @@ export class PackedWeights {
     return this.#bytes;
   }
 
+  /** The copy that this very object was given before. */
+  known(weight: object): Pointer | undefined {
+    const copy = this.#known.get(weight);
+    return copy && !copy.dropped ? copy.packed : undefined;
+  }
+
   /** The copy of these sources, made now when there is none; null when there is no memory for it. */
-  get(request: PackRequest): Pointer | null {
+  get(weight: object, request: PackRequest): Pointer | null {
     const key = `${request.sources.join()} ${request.layout}`;
     const [codes] = request.sources;
-    for (const copy of this.#copies.get(codes!) ?? []) if (copy.key === key) return copy.packed;
-    return this.#make(key, request);
+    const copy = [...(this.#copies.get(codes!) ?? [])].find((copy) => copy.key === key) ?? this.#make(key, request);
+    if (copy) this.#known.set(weight, copy);
+    return copy?.packed ?? null;
   }
 
   /** Whether a weight was asked about before: one that is used once is not worth a copy. */
@@ -59,19 +69,19 @@ export class PackedWeights {
     for (const copy of this.#copies.get(source) ?? []) this.#forget(copy);
   }
 
-  #make(key: string, { sources, byteLength, pack }: PackRequest): Pointer | null {
+  #make(key: string, { sources, byteLength, pack }: PackRequest): Copy | undefined {
     const packed = this.#allocate(byteLength);
-    if (packed === null) return null;
+    if (packed === null) return undefined;
     try {
       pack(packed);
     } catch (thrown) {
       this.memory.free(packed);
       throw thrown;
     }
-    const copy = { key, packed, byteLength, sources };
+    const copy = { key, packed, byteLength, sources, dropped: false };
     for (const source of sources) this.#copies.set(source, (this.#copies.get(source) ?? new Set()).add(copy));
     this.#bytes += byteLength;
-    return packed;
+    return copy;
   }
 
   #allocate(byteLength: number): Pointer | null {
@@ -85,6 +95,7 @@ export class PackedWeights {
   }
 
   #forget(copy: Copy): void {
+    copy.dropped = true;
     for (const source of copy.sources) {
       const copies = this.#copies.get(source);
       copies?.delete(copy);

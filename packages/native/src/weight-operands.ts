@@ -22,12 +22,14 @@ export const codePointer = (device: NativeDevice, { code, format }: QuantizedTen
 
 /** The packed copy of a 4-bit weight; null when the device keeps none. */
 export function packedWeight(device: NativeDevice, weight: QuantizedTensor): Pointer | null {
+  const known = device.packed.known(weight);
+  if (known !== undefined) return known;
   const byteLength = device.packedBytes4bit(weight);
   if (byteLength === 0) return null;
   const { codes, scales, blockSize, shape } = weight;
   const [n, k] = shape as readonly [number, number];
   const nested = scales.kind === "nested" ? [scales.nestedAbsmax, scales.nestedCode] : [];
-  return device.packed.get({
+  return device.packed.get(weight, {
     sources: [codes, scales.absmax, ...nested].map(pointerOf),
     layout: [n, k, blockSize, ...(scales.kind === "nested" ? [scales.nestedBlockSize, scales.offset] : [])].join(),
     byteLength,
@@ -59,10 +61,12 @@ export function withBlockScales(
 
 /** The packed copy of an int8 weight, from its second product on; null when the device keeps none. */
 export function packedInt8(device: NativeDevice, weight: Tensor<"int8">): Pointer | null {
+  const known = device.packed.known(weight);
+  if (known !== undefined) return known;
   const [n, k] = weight.shape as readonly [number, number];
   const byteLength = device.packedBytesInt8(n, k);
   const source = pointerOf(weight);
   if (byteLength === 0 || !device.packed.isUsedAgain(source)) return null;
   const pack = (packed: Pointer) => device.queue.enqueue("hb_pack_int8", source, n, k, packed);
-  return device.packed.get({ sources: [source], layout: `${n},${k}`, byteLength, pack });
+  return device.packed.get(weight, { sources: [source], layout: `${n},${k}`, byteLength, pack });
 }
