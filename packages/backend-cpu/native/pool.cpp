@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
@@ -17,6 +16,7 @@
 #endif
 
 #include "cost.h"
+#include "spin.h"
 
 namespace hb {
 namespace {
@@ -24,18 +24,6 @@ namespace {
 constexpr int kMostThreads = 256;
 // More ranges than threads: a thread that the system has taken away for a while holds back only one small range.
 constexpr uint64_t kRangesPerThread = 4;
-// Loops of one operation follow each other within microseconds, the operations of an application within tens of them; waking a parked thread costs
-// as many.
-constexpr auto kSpin = std::chrono::microseconds(100);
-
-inline void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 // Workers stay on one core each when HALFBYTE_PIN_THREADS is 1: the n-th on the n-th core that the process may use, counted from the second,
 // since the first is left to whoever starts loops. Linux only; a system that refuses is not argued with.
 void pin_to_core(int worker) {
@@ -55,19 +43,6 @@ void pin_to_core(int worker) {
 #else
   static_cast<void>(worker);
 #endif
-}
-
-// Spins until `ready` or the time is up; says which.
-template <class Ready>
-bool spin_until(Ready ready) {
-  const auto deadline = std::chrono::steady_clock::now() + kSpin;
-  do {
-    for (int i = 0; i < 64; i++) {
-      if (ready()) return true;
-      relax();
-    }
-  } while (std::chrono::steady_clock::now() < deadline);
-  return false;
 }
 
 // One running loop; it lives on its caller's stack.

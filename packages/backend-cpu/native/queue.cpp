@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cost.h"
+#include "spin.h"
 
 namespace hb {
 
@@ -24,6 +25,7 @@ Queue::~Queue() {
   {
     Lock lock(mutex_);
     closing_ = true;
+    has_news_.store(true, std::memory_order_release);
     work_.notify_one();
   }
   dispatcher_.join();
@@ -40,6 +42,7 @@ void Queue::push(double cost, Task task) {
   }
   tasks_.push_back(std::move(task));
   last_++;
+  has_news_.store(true, std::memory_order_release);
   work_.notify_one();
 }
 
@@ -99,10 +102,21 @@ void Queue::run_here(Task task, Lock &lock) {
   if (!tasks_.empty()) work_.notify_one();
 }
 
+// Spins a little, then parks, until there is something to do.
+void Queue::await_news(Lock &lock) {
+  if (tasks_.empty() && !closing_) {
+    has_news_.store(false, std::memory_order_relaxed);
+    lock.unlock();
+    spin_until([this] { return has_news_.load(std::memory_order_acquire); });
+    lock.lock();
+  }
+  work_.wait(lock, [this] { return !running_ && (closing_ || !tasks_.empty()); });
+}
+
 void Queue::dispatch() {
   Lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] { return !running_ && (closing_ || !tasks_.empty()); });
+    await_news(lock);
     if (tasks_.empty()) return;
     Task task = std::move(tasks_.front());
     tasks_.pop_front();

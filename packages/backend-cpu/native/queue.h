@@ -3,6 +3,7 @@
 // What it guarantees: entries take effect in the order of push(), whatever thread pushes and runs them; one runs at a time. A small entry
 // runs on the pushing thread when that is allowed and nothing is before it. What it does not: it knows no operation and no tensor.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -44,12 +45,14 @@ class Queue {
   using Lock = std::unique_lock<std::mutex>;
   bool is_idle() const { return !running_ && tasks_.empty(); }
   void run_here(Task task, Lock &lock);
+  void await_news(Lock &lock);
   void dispatch();
 
   const Parallel parallel_;
   std::mutex mutex_;  // guards the rest
   std::condition_variable work_, progress_;
   std::deque<Task> tasks_;
+  std::atomic<bool> has_news_{false};  // a task, or the end: what the dispatcher looks at without the mutex
   uint64_t last_ = 0, done_ = 0;
   std::map<uint64_t, hb_status> failures_;
   int waiting_ = 0;
