@@ -3,7 +3,7 @@
  * Memory holds one weight and its codes at a time; the sink shows nothing before everything is written.
  */
 import { type Backend, uploadTensor } from "../backend.js";
-import { bytesOf, toFloat32 } from "../dtype.js";
+import { bytesOf, widen } from "../dtype.js";
 import { halfbyteError, isHalfbyteError, throwIfAborted } from "../errors.js";
 import { getFormat } from "../formats/index.js";
 import { turn } from "../next-turn.js";
@@ -324,13 +324,13 @@ function withTensorName(thrown: unknown, tensor: string, source: WeightSource, r
 async function measure(source: WeightSource, host: HostWeight, signal: AbortSignal | undefined): Promise<WeightError> {
   const meter = new ErrorMeter();
   const decode = weightDecoder(host);
-  const decoded = new Float32Array(elementsPerTurn);
+  const [original, decoded] = [new Float32Array(elementsPerTurn), new Float32Array(elementsPerTurn)];
   let offset = 0;
   for await (const piece of source.pieces(signal)) {
     await inSlices(piece.length, (begin, end) => {
-      const original = toFloat32(source.dtype, piece.subarray(begin, end));
+      widen(source.dtype, piece, begin, end, original);
       decode(offset + begin, offset + end, decoded);
-      meter.add(original, decoded, original.length);
+      meter.add(original, decoded, end - begin);
     });
     await turn();
     offset += piece.length;

@@ -19,9 +19,14 @@ export class ErrorMeter {
 
   /** Adds `count` pairs of original and decoded values. */
   add(original: Float32Array, decoded: Float32Array, count: number): void {
-    let [maxAbs, noise, signal, energy, product] = [this.#maxAbs, 0, 0, 0, 0];
+    let maxAbs = this.#maxAbs;
+    let noise = 0;
+    let signal = 0;
+    let energy = 0;
+    let product = 0;
     for (let i = 0; i < count; i++) {
-      const [x, y] = [original[i]!, decoded[i]!];
+      const x = original[i]!;
+      const y = decoded[i]!;
       const difference = Math.abs(x - y);
       if (difference > maxAbs) maxAbs = difference;
       noise += difference * difference;

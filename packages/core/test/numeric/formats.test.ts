@@ -24,7 +24,7 @@ import { describe, expect, test } from "vitest";
 import { unitRoundoff } from "../../src/dtype.js";
 import { checkFormat } from "../../src/formats/format.js";
 import { normalQuantile } from "../../src/formats/normal-quantile.js";
-import { codeAt, packPair } from "../../src/formats/packing.js";
+import { codeAt, lookUpCodes, packPair } from "../../src/formats/packing.js";
 import { openGolden } from "./golden.js";
 import { bitsOf, floats, mixedValues, normals } from "./samples.js";
 
@@ -158,6 +158,20 @@ describe("packing", () => {
         expect(unpackCodes(bytes, codes.length)).toEqual(codes);
         if (codes.length > 0) expect(bytes[0]! >> 4).toBe(codes[0]);
         if (codes.length % 2 === 1) expect(bytes.at(-1)! & 15).toBe(padding);
+      }),
+    );
+  });
+
+  test("looking up a run of codes is looking up each", () => {
+    const table = Float32Array.from({ length: 16 }, (_, i) => i + 0.5);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(), fc.nat(), (bytes, a, b) => {
+        const places = 2 * bytes.length + 1;
+        const [begin, end] = [a % places, b % places].sort((x, y) => x - y) as [number, number];
+        const out = new Float32Array(end - begin + 3).fill(-1);
+        lookUpCodes(bytes, begin, end, table, out, 2);
+        const expected = Array.from({ length: end - begin }, (_, i) => table[codeAt(bytes, begin + i)]!);
+        expect([...out]).toEqual([-1, -1, ...expected, -1]);
       }),
     );
   });
