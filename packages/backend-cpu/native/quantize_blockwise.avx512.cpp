@@ -1,24 +1,10 @@
 // Floats to 8-bit codes, exact for every sorted map (encode_8bit_avx512.h). Two passes over a block, the second one in L1.
+#include "blocks_8bit.h"
 #include "encode_8bit_avx512.h"
 #include "full_blocks.h"
 
 namespace hb::avx512 {
 namespace {
-
-struct Blocks8 {
-  Floats x;
-  uint64_t size;
-  const Map8 &map;
-  uint64_t block_size;
-  hb_profile profile;
-  bool look;
-  uint8_t *codes;
-  float *absmax;
-
-  int64_t scalar(uint64_t begin, uint64_t end) const {
-    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, begin, end, codes, absmax);
-  }
-};
 
 /// The largest magnitude of any number of values.
 template <hb_dtype dtype>
@@ -41,34 +27,20 @@ template <hb_dtype dtype, typename Encoder>
   memcpy(codes + first, all, count);
 }
 
-/// Values that are not finite have rules of their own; so has an absmax that profile cuda does not raise before it is inverted.
-inline bool is_plain(uint32_t absmax_bits, hb_profile profile) {
-  return absmax_bits < infinity_bits && (profile != HB_CUDA || float_of_bits(absmax_bits) > 1e-38f);
-}
-
 template <hb_dtype dtype, typename Encoder>
 int64_t quantize(const Blocks8 &blocks, const Encoder &encoder, uint64_t begin, uint64_t end) {
   const void *const x = blocks.x.data;
-  const uint64_t whole = blocks.block_size / 64 * 64;
-  int64_t fault = -1;
-  for (uint64_t block = begin; block < end; block++) {
-    const uint64_t first = block * blocks.block_size;
-    const uint32_t bits = largest_magnitude<dtype>(x, first, blocks.block_size);
-    if (!is_plain(bits, blocks.profile)) {
-      const int64_t found = blocks.scalar(block, block + 1);
-      if (fault < 0) fault = found;
-      continue;
-    }
-    blocks.absmax[block] = float_of_bits(bits);
-    const __m512 scale = _mm512_set1_ps(block_reciprocal(blocks.absmax[block]));
+  const uint64_t count = blocks.block_size, whole = count / 64 * 64;
+  const auto largest = [&](uint64_t first) { return largest_magnitude<dtype>(x, first, count); };
+  return blocks.each(begin, end, largest, [&](uint64_t first, float reciprocal) {
+    const __m512 scale = _mm512_set1_ps(reciprocal);
     for (uint64_t i = first; i < first + whole; i += 64) {
       const __m512 s0 = _mm512_mul_ps(load16<dtype>(x, i), scale), s1 = _mm512_mul_ps(load16<dtype>(x, i + 16), scale);
       const __m512 s2 = _mm512_mul_ps(load16<dtype>(x, i + 32), scale), s3 = _mm512_mul_ps(load16<dtype>(x, i + 48), scale);
       _mm512_storeu_si512(blocks.codes + i, encoder.codes_of(s0, s1, s2, s3));
     }
-    if (whole < blocks.block_size) encode_tail<dtype>(encoder, x, first + whole, blocks.block_size - whole, scale, blocks.codes);
-  }
-  return fault;
+    if (whole < count) encode_tail<dtype>(encoder, x, first + whole, count - whole, scale, blocks.codes);
+  });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "block_reciprocal.h"
 #include "avx2.h"
 
 namespace hb::avx2 {
@@ -98,9 +99,6 @@ inline uint32_t largest_of(const void *x, uint64_t first, uint64_t count) {
   }
   return largest_lane(_mm256_max_epu32(m0, m1));
 }
-
-/// fr(1 / max(absmax, 1e-38)).
-inline float block_reciprocal(float absmax) { return 1.0f / (absmax < 1e-38f ? 1e-38f : absmax); }
 
 // ── Streaming ──
 

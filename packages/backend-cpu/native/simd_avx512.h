@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "block_reciprocal.h"
 #include "avx512.h"
 
 namespace hb::avx512 {
@@ -105,9 +106,6 @@ inline float float_of_bits(uint32_t bits) {
   memcpy(&value, &bits, sizeof value);
   return value;
 }
-
-/// fr(1 / max(absmax, 1e-38)).
-inline float block_reciprocal(float absmax) { return 1.0f / (absmax < 1e-38f ? 1e-38f : absmax); }
 
 // ── Streaming ──
 

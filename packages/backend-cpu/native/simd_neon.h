@@ -5,6 +5,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
+#include "block_reciprocal.h"
 #include "neon.h"
 
 namespace hb::neon {
@@ -84,9 +85,6 @@ inline uint32_t largest_of(const void *x, uint64_t first, uint64_t count) {
   }
   return vmaxvq_u32(vmaxq_u32(vmaxq_u32(m0, m1), vmaxq_u32(m2, m3)));
 }
-
-/// fr(1 / max(absmax, 1e-38)).
-inline float block_reciprocal(float absmax) { return 1.0f / (absmax < 1e-38f ? 1e-38f : absmax); }
 
 // ── Narrowing ──
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <wasm_simd128.h>
 
+#include "block_reciprocal.h"
 #include "wasm.h"
 
 namespace hb::wasm {
@@ -165,9 +166,6 @@ inline uint32_t largest_of(const void *x, size_t first, size_t count) {
   }
   return largest_lane(wasm_i32x4_max(m0, m1));
 }
-
-/// fr(1 / max(absmax, 1e-38)).
-inline float block_reciprocal(float absmax) { return 1.0f / (absmax < 1e-38f ? 1e-38f : absmax); }
 
 // ── A table of sixteen floats ──
 

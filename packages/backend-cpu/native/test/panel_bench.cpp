@@ -2,8 +2,6 @@
 // floor: of reading the same bytes for one row of x, of the FMAs per second of one core for more. "cold" rotates over copies of the weight (378 MB).
 // Usage: taskset -c 0 panel_bench [avx512|avx2] [n k]
 #include <immintrin.h>
-#include <sys/mman.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +13,7 @@
 #include "halfbyte_formats.h"
 #include "../activations.h"
 #include "../kernels.h"
+#include "bench.h"
 
 using namespace hb;
 
@@ -23,53 +22,7 @@ namespace {
 constexpr uint64_t copies = 40, most_m = 512;
 const float (&nf4)[16] = HB_NF4_CODE;
 
-/// Pages of 2 MiB, as the allocator of the library asks for large tensors.
-template <typename T>
-T *pages(uint64_t count) {
-  const uint64_t bytes = (count * sizeof(T) + (4 << 20)) & ~uint64_t((2 << 20) - 1);
-  void *const at = mmap(nullptr, bytes + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  void *const aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(at) + (2 << 20) - 1) & ~uintptr_t((2 << 20) - 1));
-  madvise(aligned, bytes, MADV_HUGEPAGE);
-  std::memset(aligned, 0, bytes);
-  return static_cast<T *>(aligned);
-}
-
-double thread_seconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
-}
-
-template <typename Run>
-double median(int repetitions, const Run &run) {
-  run(0);
-  std::vector<double> times;
-  for (int i = 0; i < repetitions; i++) {
-    const double start = thread_seconds();
-    run(i);
-    times.push_back(thread_seconds() - start);
-  }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
-}
-
-volatile uint64_t sink;
 volatile float float_sink;
-
-__attribute__((target("avx2"))) void read_all(const void *data, uint64_t bytes) {
-  __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-  const char *const p = static_cast<const char *>(data);
-  for (uint64_t i = 0; i + 128 <= bytes; i += 128) {
-    _mm_prefetch(p + i + 4096, _MM_HINT_T0);
-    _mm_prefetch(p + i + 4160, _MM_HINT_T0);
-    a = _mm256_or_si256(a, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i)));
-    b = _mm256_or_si256(b, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 32)));
-    c = _mm256_or_si256(c, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 64)));
-    d = _mm256_or_si256(d, _mm256_load_si256(reinterpret_cast<const __m256i *>(p + i + 96)));
-  }
-  const __m256i all = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
-  sink = uint64_t(_mm256_extract_epi64(all, 0)) | uint64_t(_mm256_extract_epi64(all, 2));
-}
 
 constexpr int peak_rounds = 2000000;
 /// Independent FMAs in registers; operations per round 2 · 12 · lanes.
@@ -129,8 +82,8 @@ int main(int argc, char **argv) {
   std::printf("%-28s %9.1f us\n", "pack", pack * 1e6);
   for (uint64_t c = 1; c < copies; c++) std::memcpy(packed + c * bytes, packed, layout.bytes());
 
-  const double warm = median(41, [&](int) { read_all(packed, layout.bytes()); });
-  const double cold = median(81, [&](int i) { read_all(packed + uint64_t(i) % copies * bytes, layout.bytes()); });
+  const double warm = median(41, [&](int) { sink = read_all(packed, layout.bytes()); });
+  const double cold = median(81, [&](int i) { sink = read_all(packed + uint64_t(i) % copies * bytes, layout.bytes()); });
   const double fma = (avx2 ? 8 : 16) * 24.0 * peak_rounds / median(7, [&](int) { avx2 ? fma_256() : fma_512(); });
   std::printf("%-28s %9.1f us\n%-28s %9.1f us\n%-28s %9.1f GFLOP/s\n", "read, warm", warm * 1e6, "read, cold", cold * 1e6, "FMA", fma * 1e-9);
   if (!avx2) std::printf("%-28s %9.1f GOP/s\n", "vpdpwssd", 32 * 24.0 * peak_rounds / median(7, [&](int) { dpwssd_512(); }) * 1e-9);
