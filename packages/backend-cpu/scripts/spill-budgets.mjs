@@ -29,7 +29,7 @@ export const spillBudgets = {
     "quantize_4bit.avx2": [13, reads],
     "quantize_4bit.avx512": [8, reads],
     "quantize_blockwise.avx2": [3, reads],
-    "quantize_blockwise.avx512": [8, reads],
+    "quantize_blockwise.avx512": [9, reads],
   },
   gcc: {
     "gemm.avx2": [1, addresses],
