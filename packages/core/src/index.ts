@@ -64,9 +64,9 @@ export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/s
 export { ErrorMeter, type WeightError } from "./checkpoint/weight-error.js";
 export type { Device, Launch, Storage } from "./device.js";
 export { fromFloat32, toFloat32 } from "./dtype.js";
+export { errorCatalogue } from "./error-catalogue.js";
 export {
   type ErrorCode,
-  errorCatalogue,
   type HalfbyteError,
   halfbyteError,
   isHalfbyteError,

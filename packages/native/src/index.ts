@@ -3,3 +3,4 @@ export type { BuildInfo } from "./build-info.js";
 export { type FoundLibrary, type LibraryCandidate, libraryCandidates, libraryFile } from "./library-candidates.js";
 export { type LoadedLibrary, type LoadOptions, libraryError, loadLibrary, type Refusal } from "./load-library.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
+export { reasonOf } from "./reason.js";

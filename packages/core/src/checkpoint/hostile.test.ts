@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { type ErrorCode, errorCatalogue, type HalfbyteError, isHalfbyteError } from "../errors.js";
+import { errorCatalogue } from "../error-catalogue.js";
+import { type ErrorCode, type HalfbyteError, isHalfbyteError } from "../errors.js";
 import { hostileContainers, validContainer } from "./hostile-files.js";
 import { openSafetensors } from "./safetensors.js";
 import { bytesSource } from "./source.js";

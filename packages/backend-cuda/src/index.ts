@@ -1,0 +1,14 @@
+/** The CUDA backend of halfbyte. Importing it does nothing: register it, or pass cuda() to openBackend(). */
+export { type Capability, parseCapability } from "./capability.js";
+export { type LibraryName, libraryFileOf, libraryId, parseLibraryFile, parseLibraryId } from "./library-name.js";
+export { compareVersions, formatVersion, parseVersion, type Runtime, type RuntimeVersion } from "./runtime-version.js";
+export {
+  type HostRuntime,
+  type Preference,
+  type SelectableLibrary,
+  type Selection,
+  type SelectionFacts,
+  type SelectionOptions,
+  selectLibrary,
+  type Verdict,
+} from "./select-library.js";
