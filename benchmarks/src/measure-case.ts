@@ -11,6 +11,9 @@ import { suites } from "./suites/index.js";
 /** Above it a floor is no floor: something disturbed the measurement, or the loop is not the best there is. */
 const highestShare = 1.05;
 
+/** Milliseconds. Several threads of ours must not share their cores with threads of a peer that is waiting for its next turn. */
+const peersRest = 60;
+
 /** Rows without verdicts; targets come later, for some look at several rows. */
 export async function measureCase(spec: Spec, bench: Bench): Promise<Row[]> {
   const suite = suites[spec.suite];
@@ -51,7 +54,8 @@ async function takeTurns(spec: Spec, bench: Bench, prepared: Prepared, floors: r
   for (const group of groupsOf(wanted, prepared.peersAtOnce ?? wanted.length)) {
     const running = await prepareAll(group, notMeasured);
     const subjects = [...always, ...running.map(({ subject }) => subject)];
-    const found = await interleave(subjects, { rounds: bench.rounds, warm: spec.temperature === "warm" });
+    const rest = bench.threads > 1 && running.length > 0 ? peersRest : 0;
+    const found = await interleave(subjects, { rounds: bench.rounds, warm: spec.temperature === "warm", rest });
     for (const [i, own] of found.slice(0, always.length).entries()) times[i]!.push(...own);
     for (const [i, { name, version, relativeError }] of running.entries())
       peers.push({ name, version, medianNs: median(found[always.length + i]!), relativeError });

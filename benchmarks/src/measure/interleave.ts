@@ -1,13 +1,16 @@
 /**
  * A B A B …: subjects take turns, so that whatever else the machine does meets all of them alike. A turn is a burst of runs after
- * an untimed one, which brings back to the caches what the others have driven out.
+ * untimed ones, which bring back to the caches what the others have driven out.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Subject } from "./subject.js";
 
 export interface InterleaveOptions {
   readonly rounds: number;
-  /** Whether each burst begins with an untimed run. */
+  /** Whether each burst begins with untimed runs. */
   readonly warm: boolean;
+  /** Milliseconds of rest before a turn, for the threads of the one before to park: those of onnxruntime spin for about 30. */
+  readonly rest?: number;
 }
 
 const milliseconds = 1e6;
@@ -33,6 +36,7 @@ export async function interleave(subjects: readonly Subject[], options: Interlea
     for (const [i, subject] of subjects.entries()) {
       const cost = costs[i]!;
       if (round >= roundsOf(cost, options.rounds)) continue;
+      if (options.rest) await sleep(options.rest);
       times[i]!.push(...(await subject.sample(burstOf(cost), options.warm && cost < longRun)));
     }
   }

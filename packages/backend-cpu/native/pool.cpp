@@ -45,6 +45,36 @@ void pin_to_core(int worker) {
 #endif
 }
 
+// The core that the calling thread runs on; -1 where the system does not tell.
+int core_here() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+// A worker woken on its caller's core only takes turns with it, and the system needs milliseconds to part the two: it leaves by itself.
+class Cores {
+ public:
+#if defined(__linux__)
+  Cores() { known_ = sched_getaffinity(0, sizeof allowed_, &allowed_) == 0; }
+
+  void keep_away_from(int core) const {
+    if (!known_ || core < 0 || core != sched_getcpu()) return;
+    cpu_set_t others = allowed_;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) > 0) sched_setaffinity(0, sizeof others, &others);
+  }
+
+ private:
+  cpu_set_t allowed_;
+  bool known_;
+#else
+  void keep_away_from(int) const {}
+#endif
+};
+
 // One running loop; it lives on its caller's stack.
 class Loop {
  public:
@@ -131,6 +161,7 @@ class Pool {
  private:
   void publish(Loop &loop) {
     int wake;
+    caller_core_.store(core_here(), std::memory_order_relaxed);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       loops_.push_back(&loop);
@@ -155,6 +186,7 @@ class Pool {
 
   // A worker's life.
   void serve() {
+    const Cores cores;
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       if (Loop *loop = open_loop()) {
@@ -162,7 +194,7 @@ class Pool {
         continue;
       }
       if (stopping_) return;
-      rest(lock);
+      rest(lock, cores);
     }
   }
 
@@ -181,10 +213,11 @@ class Pool {
   }
 
   // Spins a little, then parks, until there is news.
-  void rest(std::unique_lock<std::mutex> &lock) {
+  void rest(std::unique_lock<std::mutex> &lock, const Cores &cores) {
     const uint64_t seen = news_.load(std::memory_order_relaxed);
     const auto has_news = [&] { return news_.load(std::memory_order_acquire) != seen; };
     lock.unlock();
+    cores.keep_away_from(caller_core_.load(std::memory_order_relaxed));
     const bool found = spin_until(has_news);
     lock.lock();
     if (found) return;
@@ -215,6 +248,7 @@ class Pool {
   std::vector<Loop *> loops_;
   int parked_ = 0;
   bool stopping_ = false;
+  std::atomic<int> caller_core_{-1};
   std::atomic<uint64_t> news_{0};  // written under the mutex, read by spinning workers without it
 };
 
