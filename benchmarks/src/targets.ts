@@ -141,6 +141,11 @@ export const targets: readonly Target[] = [
     goals: [atMost(5, { kind: "microseconds above the floor" })],
   },
   {
+    what: "event loop, longest pause while kernels run",
+    cases: [other("startup", { case: "event loop", format: null, shape: none, threads: 2 })],
+    goals: [atMost(5000, microseconds)],
+  },
+  {
     what: "WASM, 1 thread: GEMV",
     cases: [gemv("bfloat16", "warm", { backend: "wasm" })],
     goals: [atMost(1400, microseconds)],

@@ -10,6 +10,7 @@ import { median } from "../measure/statistics.js";
 import { timed } from "../measure/subject.js";
 import type { FloorFigure } from "../report/row.js";
 import type { Spec } from "../spec.js";
+import { measureEventLoop } from "./event-loop.js";
 
 /** `first-steps.mjs` reports the times of these; the self-test of `open` is remembered from the second start on. */
 const steps = {
@@ -21,13 +22,16 @@ const steps = {
 } as const;
 type Step = keyof typeof steps;
 
-/** `call`: the smallest operation, on the calling thread. */
-export const startupCases = [...(Object.keys(steps) as Step[]), "call"] as const;
+/** `call`: the smallest operation, on the calling thread. `event loop`: the longest pause while kernels run. */
+export const startupCases = [...(Object.keys(steps) as Step[]), "call", "event loop"] as const;
 
 const starts = 5;
 
-export const measureStartup = (spec: Spec, bench: Bench): Promise<Measurement> =>
-  spec.case === "call" ? measureCall(bench) : measureStep(spec.case as Step, spec, bench);
+export async function measureStartup(spec: Spec, bench: Bench): Promise<Measurement> {
+  if (spec.case === "call") return measureCall(bench);
+  if (spec.case === "event loop") return measureEventLoop(bench);
+  return measureStep(spec.case as Step, spec, bench);
+}
 
 const alone = { otherFloors: [], peers: [], notMeasured: [], relativeError: null, accuracy: null } as const;
 
