@@ -10,6 +10,7 @@ constexpr Kernels avx2_kernels = [] {
   table.dequantize_4bit = avx2::dequantize_4bit;
   table.quantize_blockwise = avx2::quantize_blockwise;
   table.dequantize_blockwise = avx2::dequantize_blockwise;
+  table.measure_segment = avx2::measure_segment;
   table.gemm_4bit = avx2::gemm_4bit;
   table.prepare_activations = avx2::prepare_activations;
   table.gemm_4bit_packed = avx2::gemm_4bit_packed;

@@ -8,6 +8,7 @@ KernelOf<decltype(Kernels::quantize_4bit)> quantize_4bit;
 KernelOf<decltype(Kernels::dequantize_4bit)> dequantize_4bit;
 KernelOf<decltype(Kernels::quantize_blockwise)> quantize_blockwise;
 KernelOf<decltype(Kernels::dequantize_blockwise)> dequantize_blockwise;
+KernelOf<decltype(Kernels::measure_segment)> measure_segment;
 KernelOf<decltype(Kernels::gemm_4bit)> gemm_4bit;
 KernelOf<decltype(Kernels::prepare_activations)> prepare_activations;
 KernelOf<decltype(Kernels::gemm_4bit_packed)> gemm_4bit_packed;

@@ -10,6 +10,7 @@ constexpr Kernels avx512_kernels = [] {
   table.dequantize_4bit = avx512::dequantize_4bit;
   table.quantize_blockwise = avx512::quantize_blockwise;
   table.dequantize_blockwise = avx512::dequantize_blockwise;
+  table.measure_segment = avx512::measure_segment;
   table.gemm_4bit = avx512::gemm_4bit;
   table.prepare_activations = avx512::prepare_activations;
   table.gemm_4bit_packed = avx512::gemm_4bit_packed;

@@ -21,6 +21,7 @@ constexpr Cost encode_4bit = {20, 0.3};
 constexpr Cost decode_4bit = {1.2, 0.15};
 constexpr Cost encode_8bit = {40, 0.6};
 constexpr Cost decode_8bit = {0.5, 0.15};
+constexpr Cost compare = {1, 0.15};
 constexpr Cost multiply_add = {0.4, 0.025};
 // Reading W counts: mostly x has one row.
 constexpr Cost transposed_multiply_add = {1, 0.12};

@@ -119,6 +119,7 @@ class Selection {
     fill(tables, &Kernels::dequantize_4bit, {"dequantize_4bit"});
     fill(tables, &Kernels::quantize_blockwise, {"quantize_blockwise"});
     fill(tables, &Kernels::dequantize_blockwise, {"dequantize_blockwise"});
+    fill(tables, &Kernels::measure_segment, {"quantization_error"});
     fill(tables, &Kernels::gemm_4bit, {"gemm_4bit"});
     fill(tables, &Kernels::prepare_activations, {});
     fill(tables, &Kernels::gemm_4bit_packed, {});

@@ -53,6 +53,9 @@ struct Kernels {
   // Elements [begin, end) of `size`: how large the whole output is decides how it is stored.
   void (*dequantize_blockwise)(const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size, float offset, uint64_t begin,
                                uint64_t end, MutableFloats out);
+  // The figures of one segment (hb_quantization_error) of `count` elements from `begin` on. Scale and largest difference are exact; sums are f32 in any
+  // order, the scalar table's are float64 in that of the elements.
+  void (*measure_segment)(Floats x, uint64_t begin, uint64_t count, const float *decoded, float *figures);
   // Weight rows (output features) [begin, end) for all m rows of x: out[i * n + row]. x and bias are f32 here; blocks may straddle rows;
   // products and sums in f32 (accuracy exact); the scalar table sums in float64, in the order of the reference.
   void (*gemm_4bit)(const float *x, const uint8_t *codes, const float *absmax, const float *code, uint32_t block_size, const float *bias, uint64_t m,

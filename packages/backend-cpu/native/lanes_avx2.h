@@ -42,6 +42,7 @@ struct Lanes {
 };
 
 inline Lanes operator+(Lanes a, Lanes b) { return _mm256_add_ps(a.v, b.v); }
+inline Lanes operator-(Lanes a, Lanes b) { return _mm256_sub_ps(a.v, b.v); }
 inline Lanes operator*(Lanes a, Lanes b) { return _mm256_mul_ps(a.v, b.v); }
 inline Lanes operator/(Lanes a, Lanes b) { return _mm256_div_ps(a.v, b.v); }
 inline Lanes fused_multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }

@@ -43,6 +43,7 @@ struct Lanes {
 };
 
 inline Lanes operator+(Lanes a, Lanes b) { return _mm512_add_ps(a.v, b.v); }
+inline Lanes operator-(Lanes a, Lanes b) { return _mm512_sub_ps(a.v, b.v); }
 inline Lanes operator*(Lanes a, Lanes b) { return _mm512_mul_ps(a.v, b.v); }
 inline Lanes operator/(Lanes a, Lanes b) { return _mm512_div_ps(a.v, b.v); }
 inline Lanes fused_multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }

@@ -10,6 +10,7 @@ constexpr Kernels scalar_kernels = [] {
   table.dequantize_4bit = scalar::dequantize_4bit;
   table.quantize_blockwise = scalar::quantize_blockwise;
   table.dequantize_blockwise = scalar::dequantize_blockwise;
+  table.measure_segment = scalar::measure_segment;
   table.gemm_4bit = scalar::gemm_4bit;
   table.gemm = scalar::gemm;
   table.gemm_transposed = scalar::gemm_transposed;

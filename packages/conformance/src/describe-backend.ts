@@ -10,6 +10,7 @@ import { goldenCases } from "./cases/golden.js";
 import { int8Cases } from "./cases/int8.js";
 import { matmulCases } from "./cases/matmul.js";
 import { optimizerCases } from "./cases/optimizers.js";
+import { quantizationErrorCases } from "./cases/quantization-error.js";
 import { quantizeCases } from "./cases/quantize.js";
 import type { Suite } from "./cases/suite.js";
 import { thresholdCases } from "./cases/thresholds.js";
@@ -34,6 +35,7 @@ export function describeBackend(provider: BackendProvider, options: DescribeOpti
     goldenCases(suite);
     thresholdCases(suite);
     quantizeCases(suite);
+    quantizationErrorCases(suite);
     matmulCases(suite);
     int8Cases(suite);
     optimizerCases(suite);

@@ -70,6 +70,12 @@ export const tolerance = {
     factor: 2 ** -7,
     reason: "upstream's packed CPU kernel rounds activations, table and absmax to bfloat16",
   },
+  errorSums: {
+    factor: 2 ** -12,
+    reason: "4096 f32 products, each rounded, added up in f32 in any order; scale and largest difference are exact",
+  },
+  largestError: { rtol: 2 ** -23, atol: 0, reason: "differences are rounded once, to f32" },
+  weightError: { rtol: 2 ** -11, atol: 0, reason: "roots and ratios of errorSums" },
   packedLinear: {
     factor: 2 ** -6,
     reason: "the packed kernel (2⁻⁷) plus rounding of x, bias and result to the compute dtype",
@@ -115,3 +121,13 @@ export const int8Constant = (dtype: Float, out: number, bias: number): number =>
 
 /** int8 layers, relative to the largest output: two constants (2⁻¹⁵), and the int8 part and the sum each round once (2u). */
 export const int8Layer = (dtype: Float): number => 2 ** -15 + 2 * unitRoundoff[dtype];
+
+/** The figures of a measured weight. */
+export const errorFigures = ["maxAbs", "rmse", "sqnrDb", "cosine"] as const;
+
+/** Of one of them; decibels are logarithms of a ratio. */
+export function errorBound(figure: (typeof errorFigures)[number], expected: number): number {
+  if (figure === "maxAbs") return tolerance.largestError.rtol * expected;
+  const { rtol } = tolerance.weightError;
+  return figure === "sqnrDb" ? 10 * Math.log10(1 + rtol) : rtol * expected;
+}

@@ -18,6 +18,7 @@ const noticedBy: Readonly<Record<(typeof opNames)[number], string>> = {
   dequantize4bit: "dequantize_4bit",
   quantizeBlockwise: "quantize_blockwise",
   dequantizeBlockwise: "quantize_blockwise",
+  quantizationError: "checkpoint",
   gemm4bit: "matmul_4bit",
   gemm: "Linear8bitLt.forward",
   int8VectorwiseQuant: "int8_vectorwise_quant",

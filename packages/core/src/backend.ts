@@ -67,6 +67,24 @@ export async function uploadTensor<D extends DType>(
   return tensor;
 }
 
+/** Uploads tensors of one shape side by side: a step brings the next piece of each. */
+export async function uploadTensors<D extends DType>(
+  backend: Backend,
+  dtypes: readonly D[],
+  shape: Shape,
+  steps: AsyncIterable<readonly Uint8Array[]>,
+): Promise<Tensor<D>[]> {
+  const targets: ReturnType<DeviceBackend["reserve"]>[] = [];
+  try {
+    for (const dtype of dtypes) targets.push((backend as DeviceBackend).reserve(dtype, shape));
+    for await (const pieces of steps) for (const [i, { write }] of targets.entries()) write(pieces[i]!);
+  } catch (thrown) {
+    for (const { tensor } of targets) tensor.dispose();
+    throw thrown;
+  }
+  return targets.map(({ tensor }) => tensor as Tensor<D>);
+}
+
 class DeviceBackend implements Backend, TensorHost {
   readonly kernels: Kernels;
   readonly #log = new FaultLog();

@@ -61,7 +61,7 @@ export {
   type Source as ByteSource,
 } from "./checkpoint/source.js";
 export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/strict-json.js";
-export { ErrorMeter, type WeightError } from "./checkpoint/weight-error.js";
+export { type WeightError, weightError } from "./checkpoint/weight-error.js";
 export type { Device, Launch, Storage } from "./device.js";
 export { fromFloat32, toFloat32 } from "./dtype.js";
 export { errorCatalogue } from "./error-catalogue.js";
@@ -79,6 +79,7 @@ export { createDynamicMap, createFp8Map, createLinearMap, createNormalMap } from
 export { packCodes, unpackCodes } from "./formats/packing.js";
 export {
   type Accuracy,
+  errorSums,
   type Kernels,
   type NonFinite,
   type OpName,

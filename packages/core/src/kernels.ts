@@ -52,6 +52,8 @@ export interface Ops {
     { codes: U8; absmax: F32; code: F32; blockSize: number; offset?: number; dtype: Float },
     { out: F }
   >;
+  /** How far a weight of any format is from its original `x`: a row of `errorSums` per segment of flat elements. */
+  quantizationError: Op<{ x: F; weight: QuantizedTensor }, { sums: F32 }>;
   /** [..,K]·[N,K]ᵀ; transpose: [..,N]·[N,K]. */
   gemm4bit: Op<{ x: F; weight: QuantizedTensor; bias?: F; transpose?: boolean; accuracy?: Accuracy }, { out: F }>;
   gemm: Op<{ x: F; weight: F; bias?: F; transpose?: boolean }, { out: F }>;
@@ -96,6 +98,17 @@ export interface Ops {
   >;
 }
 export type OpName = keyof Ops;
+
+/**
+ * What `quantizationError` tells of each segment, x being its original values and y the decoded ones: `scale`, and in units of it max|x − y|,
+ * Σ(x − y)², Σx², Σy² and Σx·y. The scale is the power of two of the largest |x| or |y|, at least 2⁻¹²⁶ and at most 2¹²⁶: so no square
+ * overflows, and what vanishes is nothing beside the largest. A segment with a value that is not finite has NaN in every column.
+ */
+export const errorSums = {
+  /** Elements; the last segment may be shorter. Results do not depend on how a device shares the segments. */
+  segment: 4096,
+  columns: ["scale", "maxAbs", "noise", "signal", "energy", "product"],
+} as const;
 /** Validates now, enqueues now, returns now. `into` supplies outputs to reuse. */
 export type Kernels = { readonly [K in OpName]: (args: Ops[K]["in"], into?: Partial<Ops[K]["out"]>) => Ops[K]["out"] };
 
@@ -105,6 +118,7 @@ export const opNames = [
   "dequantize4bit",
   "quantizeBlockwise",
   "dequantizeBlockwise",
+  "quantizationError",
   "gemm4bit",
   "gemm",
   "int8VectorwiseQuant",

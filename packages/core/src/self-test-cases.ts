@@ -3,17 +3,18 @@
  * inputs with values on and beside the decision thresholds.
  */
 import type { Backend } from "./backend.js";
-import { fromFloat32, unitRoundoff } from "./dtype.js";
+import { fromFloat32, newArray, unitRoundoff } from "./dtype.js";
 import { thresholdsOf } from "./formats/codebook.js";
 import { getFormat } from "./formats/index.js";
 import { createDynamicMap } from "./formats/maps.js";
 import type { OpName, Ops, Optimizer, Step } from "./kernels.js";
 import { quantize } from "./quantize.js";
+import { createQuantizedTensor, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 import { createRandom } from "./random.js";
 import { referenceBackend } from "./reference/backend.js";
 import { optimizerStates } from "./reference/optimizer-rule.js";
 import { sizeOf } from "./shape.js";
-import type { Float, Tensor } from "./tensor.js";
+import type { ArrayOf, Float, Tensor } from "./tensor.js";
 
 /** One operation on small inputs, built on whichever backend is given. */
 export interface SelfTestCase<K extends OpName = OpName> {
@@ -116,6 +117,78 @@ const dequantizeBlockwise = (dtype: Float, offset: number) =>
     offset,
     dtype,
   }));
+
+/** Small whole numbers in every format: their squares add up exactly, in any order. */
+const wholes = (b: Backend, shape: readonly number[], dtype: Float): Tensor<Float> =>
+  floats(
+    b,
+    dtype,
+    shape,
+    normals(sizeOf(shape), 15).map((value) => Math.round(4 * value)),
+  );
+
+const ramp = <D extends "uint8" | "int8" | "float32">(
+  b: Backend,
+  dtype: D,
+  count: number,
+  value: (index: number) => number,
+): Tensor<D> => b.tensor(dtype, [count], newArray(dtype, count).map((_, i) => value(i)) as ArrayOf[D]);
+
+/** From 1 to 4, as they are or nested. */
+function wholeScales(b: Backend, count: number, nested: boolean): Scales {
+  if (!nested) return { kind: "block", absmax: ramp(b, "float32", count, (i) => 1 + (i % 4)) };
+  return {
+    kind: "nested",
+    absmax: ramp(b, "uint8", count, (i) => 126 + (i % 4)),
+    nestedAbsmax: ramp(b, "float32", 1, () => 1),
+    nestedCode: ramp(b, "float32", 256, (i) => i - 127),
+    nestedBlockSize: count,
+    offset: 2,
+  };
+}
+
+/** Pairs of the codes of −1, 0 and 1. */
+const nf4Wholes = [0x07, 0xf7, 0x70, 0x0f, 0x77, 0xff, 0x00];
+
+const wholes4bit =
+  (nested = false) =>
+  (b: Backend, shape: readonly number[]) =>
+    createQuantizedTensor({
+      format: "nf4",
+      shape,
+      dtype: "float32",
+      blockSize: 64,
+      codes: ramp(b, "uint8", Math.ceil(sizeOf(shape) / 2), (i) => nf4Wholes[(i * 5) % 7]!),
+      scales: wholeScales(b, Math.ceil(sizeOf(shape) / 64), nested),
+    });
+
+const wholes8bit = (b: Backend, shape: readonly number[]) =>
+  createQuantizedTensor({
+    format: "int8-blockwise",
+    shape,
+    dtype: "float32",
+    blockSize: 100,
+    codes: ramp(b, "uint8", sizeOf(shape), (i) => 126 + ((i * 37) % 5)),
+    code: ramp(b, "float32", 256, (i) => i - 128),
+    scales: wholeScales(b, Math.ceil(sizeOf(shape) / 100), false),
+  });
+
+/** fr(fr(q · 127) · fr(1/127)) is q. */
+const wholeRows = (b: Backend, shape: readonly number[]) =>
+  createQuantizedTensor({
+    format: "int8-rowwise",
+    shape,
+    dtype: "float32",
+    blockSize: 0,
+    codes: ramp(b, "int8", sizeOf(shape), (i) => ((i * 37) % 17) - 8),
+    scales: { kind: "row", absmax: ramp(b, "float32", shape[0]!, () => 127) },
+  });
+
+const quantizationError = (
+  dtype: Float,
+  shape: readonly number[],
+  quantized: (b: Backend, shape: readonly number[]) => QuantizedTensor,
+) => checked("quantizationError", 0, (b) => ({ x: wholes(b, shape, dtype), weight: quantized(b, shape) }));
 
 /** Products may differ by one rounding on each side, and by how they are summed. */
 const productBound = (dtype: Float): number => 2 ** -10 + 2 * unitRoundoff(dtype);
@@ -260,6 +333,11 @@ export const selfTestCases = [
   quantizeBlockwise(true, "bfloat16", 300),
   dequantizeBlockwise("float32", 0.25),
   dequantizeBlockwise("float16", 0),
+  quantizationError("float32", [rows, columns], wholes4bit()),
+  quantizationError("bfloat16", [3, 2731], wholes4bit()),
+  quantizationError("float32", [2, 700], wholes4bit(true)),
+  quantizationError("float16", [5, 1000], wholes8bit),
+  quantizationError("bfloat16", [3, 1500], wholeRows),
   gemm4bit(1, "float32", "nf4", false, false),
   gemm4bit(3, "float32", "fp4", true, false),
   gemm4bit(1, "bfloat16", "nf4", true, false),

@@ -22,7 +22,7 @@ extern "C" {
 #define HB_API __attribute__((visibility("default")))
 #endif
 
-#define HB_ABI_VERSION 2
+#define HB_ABI_VERSION 3
 
 /* Status of a call: 0 or one of these. */
 typedef int32_t hb_status;
@@ -126,6 +126,12 @@ HB_API hb_status hb_quantize_blockwise(hb_queue *queue, const void *x, hb_dtype 
 /* out = code[q]·absmax (+ offset when it is not 0). */
 HB_API hb_status hb_dequantize_blockwise(hb_queue *queue, const uint8_t *codes, const float *absmax, const float *code, uint64_t size,
                                          uint64_t block_size, float offset, void *out, hb_dtype dtype);
+/* How far a weight is from x, both of `size` elements: a row of HB_ERROR_COLUMNS figures for each HB_ERROR_SEGMENT elements, see errorSums in
+ * core/src/kernels.ts. A code of 16 entries: codes are nibbles; of 256: bytes; null: int8 rows of block_size elements. */
+#define HB_ERROR_SEGMENT 4096
+#define HB_ERROR_COLUMNS 6
+HB_API hb_status hb_quantization_error(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t size, const void *codes, const float *absmax,
+                                       const float *code, uint32_t entries, uint64_t block_size, float *sums);
 /* out[m,n] = x[m,k]·W[n,k]ᵀ + bias; bias and packed may be null. absmax: f32 block scales of the flat weight. codes and absmax may be null when
  * packed is given. */
 HB_API hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const float *absmax, const void *packed,

@@ -1,7 +1,7 @@
 /** The numbers of include/halfbyte.h; a test holds them to the header. */
 import type { Accuracy, Float, Optimizer, Profile } from "@halfbyte/core";
 
-export const abiVersion = 2;
+export const abiVersion = 3;
 
 export const status = { ok: 0, outOfMemory: 1, unsupported: 2, deviceLost: 3, failed: 4 } as const;
 

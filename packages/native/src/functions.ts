@@ -117,6 +117,18 @@ export interface EnqueueFunctions {
     out: Pointer,
     dtype: number,
   ): Status;
+  hb_quantization_error(
+    queue: Pointer,
+    x: Pointer,
+    dtype: number,
+    size: number,
+    codes: Pointer,
+    absmax: Pointer,
+    code: Optional,
+    entries: number,
+    blockSize: number,
+    sums: Pointer,
+  ): Status;
   hb_gemm_4bit(
     queue: Pointer,
     x: Pointer,

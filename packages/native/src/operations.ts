@@ -10,6 +10,7 @@ import {
   codePointer,
   packedInt8,
   packedWeight,
+  refuseNested,
   refuseWeight,
   weightPointers,
   withBlockScales,
@@ -100,6 +101,28 @@ const dequantizeBlockwise: NativeOperation<"dequantizeBlockwise"> = {
       offset,
       pointerOf(out),
       dtypeNumbers[dtype],
+    );
+    return undefined;
+  },
+};
+
+const quantizationError: NativeOperation<"quantizationError"> = {
+  name: "quantization_error",
+  refuse: ({ weight }) => refuseNested(weight),
+  launch(device, { x, weight }, { sums }) {
+    const { codes, code, format, scales, shape, blockSize } = weight;
+    const isRows = scales.kind === "row";
+    device.queue.enqueue(
+      "hb_quantization_error",
+      pointerOf(x),
+      dtypeOf(x),
+      x.size,
+      pointerOf(codes),
+      pointerOf(scales.absmax),
+      isRows ? null : codePointer(device, weight),
+      isRows ? 0 : (code?.size ?? getFormat(format).code.length),
+      isRows ? lastOf(shape) : blockSize,
+      pointerOf(sums),
     );
     return undefined;
   },
@@ -271,6 +294,7 @@ export const nativeOperations: { readonly [K in OpName]: NativeOperation<K> } = 
   dequantize4bit,
   quantizeBlockwise,
   dequantizeBlockwise,
+  quantizationError,
   gemm4bit,
   gemm,
   int8VectorwiseQuant,

@@ -38,6 +38,7 @@ export const functionSignatures: Readonly<Record<keyof NativeFunctions, Signatur
   hb_dequantize_4bit: [i32, [address, address, address, address, u64, u32, address, i32]],
   hb_quantize_blockwise: [i32, [address, address, i32, u64, address, u64, i32, address, address, address]],
   hb_dequantize_blockwise: [i32, [address, address, address, address, u64, u64, float, address, i32]],
+  hb_quantization_error: [i32, [address, address, i32, u64, address, address, address, u32, u64, address]],
   hb_gemm_4bit: [
     i32,
     [address, address, i32, address, address, address, address, u32, i32, address, i32, u64, u64, u64, address],

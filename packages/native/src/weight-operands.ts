@@ -8,8 +8,13 @@ import { pointerOf } from "./native-storage.js";
 /** Block sizes of 4-bit weights are 32-bit numbers in C. */
 const largestBlockSize = 2 ** 32 - 1;
 
-export function refuseWeight({ scales, blockSize }: QuantizedTensor): string | undefined {
-  if (scales.kind === "nested") return "nested scales are decoded by an operation of their own.";
+export const refuseNested = ({ scales }: QuantizedTensor): string | undefined =>
+  scales.kind === "nested" ? "nested scales are decoded by an operation of their own." : undefined;
+
+export function refuseWeight(weight: QuantizedTensor): string | undefined {
+  const { blockSize } = weight;
+  const nested = refuseNested(weight);
+  if (nested !== undefined) return nested;
   return blockSize > largestBlockSize ? `block size ${blockSize} is beyond ${largestBlockSize}.` : undefined;
 }
 

@@ -42,6 +42,26 @@ Operation quantize_blockwise(Random &random) {
   return op;
 }
 
+// ── Errors ──
+
+// A weight of any format, and its error from arbitrary values. Sums are f32, in an order of each instruction set's own.
+Operation quantization_error(Random &random) {
+  Operation op("quantization_error");
+  const uint32_t entries = random.pick({0u, 16u, 256u});
+  const uint64_t block = entries == 16 ? random.pick<uint64_t>({32, 36, 64, 128, 4096, 5000}) : random.pick<uint64_t>({1, 7, 64, 100, 256, 4096, 5000});
+  const uint64_t size = entries == 0 ? block * random.between(1, 2 + 9000 / block) : random.size();
+  const hb_dtype dtype = random.dtype();
+  const Bytes table = entries == 16 ? bytes_of(table4(random)) : bytes_of(map8(random));
+  const int x = op.in(random.one_in(2) ? wild(random, size, dtype) : moderate(random, size, dtype));
+  const int codes = op.in(random_bytes(random, entries == 16 ? ceil_div(size, 2) : size)), absmax = op.in(positive(random, ceil_div(size, block)));
+  const int code = entries == 0 ? kNone : op.in(table), sums = op.out(4 * HB_ERROR_COLUMNS * ceil_div(size, HB_ERROR_SEGMENT));
+  op.exact = false;
+  op.launch = [=](hb_queue *queue, const Addresses &t) {
+    return hb_quantization_error(queue, t.at(x), dtype, size, t.at(codes), t.at<float>(absmax), t.at<float>(code), entries, block, t.at<float>(sums));
+  };
+  return op;
+}
+
 // ── Matrix products ──
 
 // Where the elements of a product lie, and what they are made of.
@@ -262,7 +282,7 @@ Operation optimizer_8bit(Random &random) {
 
 Operation random_operation(Random &random) {
   using Make = Operation (*)(Random &);
-  return random.pick<Make>({quantize_4bit, quantize_blockwise, gemm_4bit, gemm, int8_rows, int8_products, optimizer_32bit, optimizer_8bit})(random);
+  return random.pick<Make>({quantize_4bit, quantize_blockwise, quantization_error, gemm_4bit, gemm, int8_rows, int8_products, optimizer_32bit, optimizer_8bit})(random);
 }
 
 }  // namespace fuzz

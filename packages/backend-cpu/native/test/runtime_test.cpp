@@ -707,13 +707,15 @@ void empty_operations_do_nothing() {
   int64_t *fault = device.alloc<int64_t>(1, true);
   hb_quantize_4bit(device, nullptr, HB_FLOAT32, 0, kCode4, HB_TABLE, 64, HB_REFERENCE, nullptr, nullptr, fault);
   CHECK(device.download(fault, 1)[0] == -1);
+  hb_quantization_error(device, nullptr, HB_FLOAT32, 0, nullptr, nullptr, nullptr, 0, 0, nullptr);
+  CHECK(device.finish() == HB_OK);
   device.free(fault);
 }
 
 void build_info_names_every_operation() {
   const std::string info = hb_build_info();
   CHECK(hb_abi_version() == HB_ABI_VERSION);
-  for (const char *word : {"\"abi\": 2", "\"backend\": \"cpu\"", "\"isas\": [\"scalar\"", "\"gemm_4bit\": ", "\"optimizer_update_8bit_blockwise\": "})
+  for (const char *word : {"\"abi\": 3", "\"backend\": \"cpu\"", "\"isas\": [\"scalar\"", "\"gemm_4bit\": ", "\"optimizer_update_8bit_blockwise\": "})
     CHECK(info.find(word) != std::string::npos);
   std::printf("  %s\n", info.c_str());
 }

@@ -223,6 +223,17 @@ int main(int argc, char **argv) {
       line(name, median(m < 128 ? 21 : 7, [&](int) { k.int8_matmul_packed(a, packed, m, side, side, 0, side, reinterpret_cast<int32_t *>(out), side); }), double(elements), 2.0 * double(elements * m));
     }
   }
+  if (k.measure_segment) {
+    // Decoded values that stay in L1, as in the operation.
+    float figures[HB_ERROR_COLUMNS];
+    const auto measure = [&](Floats x, const char *name, double traffic) {
+      line(name, median(9, [&](int) {
+             for (uint64_t i = 0; i < elements; i += HB_ERROR_SEGMENT) k.measure_segment(x, i, HB_ERROR_SEGMENT, wide, figures);
+           }), traffic);
+    };
+    measure({values, HB_FLOAT32}, "measure_segment f32", elements * 4.0);
+    measure({halves, HB_BFLOAT16}, "measure_segment bf16", elements * 2.0);
+  }
   if (k.gemm_transposed) {
     for (const uint64_t m : {1, 2, 16, 128}) {
       char name[48];

@@ -312,6 +312,37 @@ void test_dequantize_blockwise(const Kernels &simd) {
         }
 }
 
+/// Scale and largest difference to the bit; sums within 4096 roundings of the sum of the magnitudes, and what underflows.
+void check_figures(Report &report, const float *got, const float *want, const char *what) {
+  const float product = std::sqrt(want[3]) * std::sqrt(want[4]), sizes[] = {0, 0, want[2], want[3], want[4], product};
+  for (int i = 0; i < HB_ERROR_COLUMNS; i++) {
+    const float bound = i < 2 ? 0 : sizes[i] * 0x1p-12f + 0x1p-137f;
+    if (std::isnan(want[i]) ? std::isnan(got[i]) : std::fabs(got[i] - want[i]) <= bound) continue;
+    if (report.bad++ < 5) std::printf("  %s, column %d: got %g, want %g\n", what, i, double(got[i]), double(want[i]));
+  }
+}
+
+void test_measure_segment(const Kernels &simd) {
+  if (!simd.measure_segment) return;
+  Report report{simd.isa, "measure_segment"};
+  for (int round = 0; round < 400; round++)
+    for (const hb_dtype dtype : dtypes) {
+      const uint64_t count = round % 3 ? 1 + below(HB_ERROR_SEGMENT) : HB_ERROR_SEGMENT, begin = below(100);
+      const float size = std::ldexp(1.0f, round % 5 ? int(below(30)) - 15 : int(below(250)) - 130), error = std::ldexp(size, -int(below(12)));
+      std::vector<float> values(begin + count), decoded(count);
+      for (float &v : values) v = below(9) ? size * normal() : 0;
+      Buffer x(values, dtype);
+      for (uint64_t i = 0; i < count; i++) decoded[i] = round % 7 ? x.at(begin + i) + error * normal() : x.at(begin + i);
+      if (round % 20 == 1) std::fill(decoded.begin(), decoded.end(), 0.0f);
+      if (round % 20 == 2) decoded[below(count)] = round % 40 == 2 ? NAN : -INFINITY;
+      float got[HB_ERROR_COLUMNS], want[HB_ERROR_COLUMNS];
+      simd.measure_segment(x.in(), begin, count, decoded.data(), got);
+      scalar_kernels.measure_segment(x.in(), begin, count, decoded.data(), want);
+      check_figures(report, got, want, dtype_names[dtype]);
+      report.blocks++;
+    }
+}
+
 /// |got − exact| <= 4·√K·2⁻²⁴·Σ|a·w| and one rounding of the output dtype.
 void check_product(Report &report, const Buffer &out, uint64_t i, double exact, double magnitude, uint64_t k) {
   const double half_ulp = out.dtype == HB_FLOAT32 ? 0x1p-24 : out.dtype == HB_FLOAT16 ? 0x1p-11 : 0x1p-8;
@@ -666,6 +697,7 @@ void test_table(const Kernels &simd) {
   test_gemm_4bit(simd);
   test_quantize_4bit(simd);
   test_dequantize_blockwise(simd);
+  test_measure_segment(simd);
   test_quantize_blockwise(simd);
   test_quantize_bounds(simd);
   test_int8_rows(simd);

@@ -53,6 +53,11 @@ const mistakes: readonly Mistake[] = [
   mistake("UNKNOWN_FORMAT", "a weight of an unknown format", "dequantize4bit", (backend) => ({
     weight: weightWith(backend, { format: "nf5" }),
   })),
+  mistake("SHAPE_MISMATCH", "x of another size", "quantizationError", (backend) => ({ x: f32(backend, 127) })),
+  mistake("DTYPE_MISMATCH", "x of bytes", "quantizationError", (backend) => ({ x: u8(backend, 128) })),
+  mistake("SHAPE_MISMATCH", "maxima for another block size", "quantizationError", (backend) => ({
+    weight: weightWith(backend, { blockSize: 32 }),
+  })),
   mistake("SHAPE_MISMATCH", "x with another inner dimension", "gemm4bit", (backend) => ({ x: f32(backend, 3, 63) })),
   mistake("SHAPE_MISMATCH", "x [.., K] where the weight is transposed", "gemm4bit", () => ({ transpose: true })),
   mistake("SHAPE_MISMATCH", "a bias of another length", "gemm4bit", (backend) => ({ bias: f32(backend, 3) })),

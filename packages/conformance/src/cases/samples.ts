@@ -85,6 +85,7 @@ const builders: Builders = {
     blockSize: 64,
     dtype: "float32",
   }),
+  quantizationError: (backend) => ({ x: floats(backend, [2, 64], 23), weight: sampleWeight(backend) }),
   gemm4bit: (backend) => ({
     x: floats(backend, [3, 64], 5),
     weight: sampleWeight(backend),

@@ -4,6 +4,7 @@
  */
 import {
   bytesSource,
+  type CheckpointReport,
   type Float,
   halfbyteError,
   memoryRepository,
@@ -16,10 +17,10 @@ import {
 } from "@halfbyte/core";
 import { isRecord, type Params } from "../golden/side-car.js";
 import { tensorsIn } from "../golden/tensors.js";
-import { matmulBound, unitRoundoff } from "../tolerance.js";
+import { errorBound, errorFigures, matmulBound, unitRoundoff } from "../tolerance.js";
 import { differenceInText, firstDifferingByte } from "./compare.js";
 import { arrayOf, type Elements, isFloatType, numbersOf, readElements, type Stored } from "./elements.js";
-import { productOf } from "./float64.js";
+import { productOf, weightErrorOf } from "./float64.js";
 import { finalState, type Linear } from "./model.js";
 import { invalidCase, type Trial, type Verdict, type Verdicts } from "./trial.js";
 
@@ -32,11 +33,12 @@ export interface CheckpointFile {
 type Checkpoint = Awaited<ReturnType<typeof openCheckpoint>>;
 
 export async function* checkpoint(trial: Trial, { bytes }: CheckpointFile): Verdicts {
-  yield* quantizedFile(trial, bytes);
+  const report = yield* quantizedFile(trial, bytes);
   const files = { "model.safetensors": bytes, "config.json": jsonBytes(trial.record.params) };
   const opened = await openCheckpoint(memoryRepository(files), { backend: trial.backend });
   try {
     yield* decodedWeights(trial, opened);
+    yield* measuredErrors(trial, opened, report);
     yield await logits(trial, opened, await tensorsIn(bytes, "model.safetensors"));
   } finally {
     await opened.close();
@@ -49,15 +51,16 @@ const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.
  * Always profile `cpu`: Python on a CPU wrote the file, so that its nested codes follow the rules of that kernel. Devices
  * without that profile leave those codes to the reference kernels, as they would for a user.
  */
-async function* quantizedFile(trial: Trial, expected: Uint8Array): Verdicts {
+async function* quantizedFile(trial: Trial, expected: Uint8Array): AsyncGenerator<Verdict, CheckpointReport, void> {
   const { quantization_config: stated, ...config } = trial.record.params;
   if (!isRecord(stated)) throw invalidCase("a checkpoint without quantization_config");
   const originals = { "model.safetensors": originalWeights(trial), "config.json": jsonBytes(config) };
   const sink = memorySink();
   const options = { ...optionsOf(stated), profile: "cpu", backend: trial.backend } as const;
-  await quantizeCheckpoint(memoryRepository(originals), sink, options);
+  const report = await quantizeCheckpoint(memoryRepository(originals), sink, options);
   yield await fileVerdict(expected, written(sink.files, "model.safetensors"));
   yield configVerdict(stated, written(sink.files, "config.json"));
+  return report;
 }
 
 function written(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
@@ -151,6 +154,17 @@ async function* decodedWeights(trial: Trial, opened: Checkpoint): Verdicts {
   for (const output of Object.keys(trial.record.outputs).filter((name) => name.startsWith("dequant."))) {
     const weight = trial.own(await opened.quantized(output.slice("dequant.".length)));
     yield trial.bits(output, await decoded(trial, weight, floatOf(trial.expected(output))));
+  }
+}
+
+/** What the report says of each weight, against float64. */
+async function* measuredErrors(trial: Trial, opened: Checkpoint, { tensors }: CheckpointReport): Verdicts {
+  for (const { name, error } of tensors.filter(({ action }) => action === "quantized")) {
+    const values = await decoded(trial, trial.own(await opened.quantized(name)), "float32");
+    const expected = weightErrorOf(numbersOf(named(trial.tensors, `original.${name}`)), numbersOf(values));
+    const figures = (of: typeof error) => Float64Array.from(errorFigures, (figure) => of?.[figure] ?? Number.NaN);
+    const bound = (i: number) => errorBound(errorFigures[i]!, expected[errorFigures[i]!]);
+    yield trial.within(`error of ${name}`, figures(error), figures(expected), bound);
   }
 }
 

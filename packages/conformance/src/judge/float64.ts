@@ -1,4 +1,5 @@
-/** The float64 side of a matmul: the product the tolerances refer to, computed here and by no kernel. */
+/** The float64 side of what tolerances refer to, products and errors of weights, computed here and by no kernel. */
+import type { WeightError } from "@halfbyte/core";
 
 export interface Product {
   /** [rows, n] */
@@ -52,4 +53,19 @@ export function decode4bit({ packed, absmax, code, blockSize, size }: Codes4bit)
     const byte = packed[i >> 1]!;
     return Math.fround(code[i & 1 ? byte & 15 : byte >> 4]! * absmax[Math.floor(i / blockSize)]!);
   });
+}
+
+/** How far y is from x, figure by figure. */
+export function weightErrorOf(x: ArrayLike<number>, y: ArrayLike<number>): WeightError {
+  let [maxAbs, noise, signal, energy, product] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const [a, b] = [x[i]!, y[i]!];
+    maxAbs = Math.max(maxAbs, Math.abs(a - b));
+    noise += (a - b) ** 2;
+    signal += a * a;
+    energy += b * b;
+    product += a * b;
+  }
+  const sqnrDb = noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
+  return { maxAbs, rmse: Math.sqrt(noise / x.length), sqnrDb, cosine: product / Math.sqrt(signal * energy) };
 }

@@ -1,11 +1,15 @@
 /** Two checkpoints side by side: which tensors are equal to the byte, and how far apart the others are after decoding. */
-import { bytesOf, toFloat32, viewAs } from "../dtype.js";
+import { bytesOf, viewAs, widen } from "../dtype.js";
 import { throwIfAborted } from "../errors.js";
-import { sameShape } from "../shape.js";
+import { blockCount } from "../formats/format.js";
+import { errorSums } from "../kernels.js";
+import type { Decode } from "../reference/dequantize.js";
+import { segmentMeter } from "../reference/quantization-error.js";
+import { sameShape, sizeOf } from "../shape.js";
 import type { Float } from "../tensor.js";
 import { weightDecoder } from "./host-weight.js";
 import { backendDtypes, type Checkpoint } from "./open-checkpoint.js";
-import { ErrorMeter, type WeightError } from "./weight-error.js";
+import { summarized, type WeightError } from "./weight-error.js";
 import { elementsPerTurn, inSlices } from "./weight-source.js";
 
 export interface TensorComparison {
@@ -50,7 +54,7 @@ interface Side {
   /** Everything that is stored of it. */
   readonly bytes: readonly Uint8Array[];
   /** Absent for dtypes that have no float reading. */
-  readonly decode?: (begin: number, end: number, out: Float32Array) => void;
+  readonly decode?: Decode;
 }
 
 async function open(checkpoint: Checkpoint, name: string, signal?: AbortSignal): Promise<Side> {
@@ -76,9 +80,9 @@ async function open(checkpoint: Checkpoint, name: string, signal?: AbortSignal):
   return { ...side, decode: floatDecoder(float, bytes) };
 }
 
-function floatDecoder(dtype: Float, bytes: Uint8Array) {
+function floatDecoder(dtype: Float, bytes: Uint8Array): Decode {
   const values = viewAs(dtype, bytes);
-  return (begin: number, end: number, out: Float32Array) => out.set(toFloat32(dtype, values.subarray(begin, end)));
+  return (begin, end, out) => widen(dtype, values, begin, end, out);
 }
 
 async function compareTensor(
@@ -105,19 +109,20 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 async function distance(
-  a: NonNullable<Side["decode"]>,
-  b: NonNullable<Side["decode"]>,
+  a: Decode,
+  b: Decode,
   shape: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<WeightError> {
-  const size = shape.reduce((product, dimension) => product * dimension, 1);
-  const [x, y] = [new Float32Array(elementsPerTurn), new Float32Array(elementsPerTurn)];
-  const meter = new ErrorMeter();
-  await inSlices(size, (begin, end) => {
+  const { segment, columns } = errorSums;
+  const size = sizeOf(shape);
+  const segments = blockCount(size, segment);
+  const sums = new Float32Array(segments * columns.length);
+  const measure = segmentMeter(size, a, b, sums);
+  const measureUnlessAborted = (begin: number, end: number) => {
     throwIfAborted(signal, "compareCheckpoints()");
-    a(begin, end, x);
-    b(begin, end, y);
-    meter.add(x, y, end - begin);
-  });
-  return meter.result();
+    measure(begin, end);
+  };
+  await inSlices(segments, measureUnlessAborted, elementsPerTurn / segment);
+  return summarized(sums, size);
 }

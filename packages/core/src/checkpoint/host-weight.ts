@@ -1,10 +1,8 @@
 /** A quantized weight as host arrays: what a checkpoint stores, between its file and a backend. */
 import type { Backend } from "../backend.js";
 import { getFormat } from "../formats/index.js";
-import { lookUpCodes } from "../formats/packing.js";
 import { createQuantizedTensor, type QuantizedTensor } from "../quantized-tensor.js";
-import { decodeBlockwise } from "../reference/dequantize.js";
-import { dequantizeRow } from "../reference/int8.js";
+import { type Decode, decodeBlockwise, decoderOf } from "../reference/dequantize.js";
 import type { Float, Tensor } from "../tensor.js";
 
 export type HostScales =
@@ -84,46 +82,15 @@ function uploadScales(backend: Backend, scales: HostScales): QuantizedTensor["sc
 }
 
 /** A function that decodes flat elements [begin, end) to f32. */
-export function weightDecoder(host: HostWeight): (begin: number, end: number, out: Float32Array) => void {
-  if (host.scales.kind === "row") return rowDecoder(host, host.scales.absmax);
-  const [codes, absmax] = [host.codes as Uint8Array, blockAbsmax(host.scales)];
-  if (host.code.length === 16) return blockDecoder4bit(codes, absmax, host.code, host.blockSize);
-  return (begin, end, out) => decodeBlockwise(codes, absmax, host.code, host.blockSize, begin, end, out);
-}
+export const weightDecoder = (host: HostWeight): Decode => decoderOf(host, plainAbsmax(host.scales));
 
-/** The arithmetic of reference/dequantize.ts with one product per code and block: a checkpoint is decoded once to tell its errors. */
-function blockDecoder4bit(codes: Uint8Array, absmax: Float32Array, code: Float32Array, blockSize: number) {
-  const scaled = new Float32Array(16);
-  return (begin: number, end: number, out: Float32Array) => {
-    for (let at = begin; at < end; ) {
-      const block = Math.floor(at / blockSize);
-      const stop = Math.min(end, (block + 1) * blockSize);
-      for (let i = 0; i < 16; i++) scaled[i] = code[i]! * absmax[block]!;
-      lookUpCodes(codes, at, stop, scaled, out, at - begin);
-      at = stop;
-    }
-  };
-}
-
-/** f32 block scales, nested ones decoded. */
-export function blockAbsmax(scales: HostScales): Float32Array {
+/** f32 scales, nested ones decoded. */
+function plainAbsmax(scales: HostScales): Float32Array {
   if (scales.kind !== "nested") return scales.absmax;
   const { absmax: codes, nestedAbsmax, nestedCode, offset } = scales;
   const absmax = new Float32Array(codes.length);
   decodeBlockwise(codes, nestedAbsmax, nestedCode, scales.nestedBlockSize, 0, codes.length, absmax, offset);
   return absmax;
-}
-
-function rowDecoder({ codes, shape }: HostWeight, stats: Float32Array) {
-  const columns = shape[1]!;
-  return (begin: number, end: number, out: Float32Array) => {
-    for (let at = begin; at < end; ) {
-      const row = Math.floor(at / columns);
-      const stop = Math.min(end, (row + 1) * columns);
-      dequantizeRow((codes as Int8Array).subarray(at, stop), stats[row]!, out.subarray(at - begin, stop - begin));
-      at = stop;
-    }
-  };
 }
 
 /** Bits per weight of what is stored, scales included. */

@@ -2,13 +2,12 @@
  * From a checkpoint to a bitsandbytes checkpoint: tensor by tensor, one output shard per input shard, every other file copied.
  * Memory holds one weight and its codes at a time; the sink shows nothing before everything is written.
  */
-import { type Backend, uploadTensor } from "../backend.js";
-import { bytesOf, widen } from "../dtype.js";
+import { type Backend, uploadTensors } from "../backend.js";
+import { bytesOf } from "../dtype.js";
 import { halfbyteError, isHalfbyteError, throwIfAborted } from "../errors.js";
 import { getFormat } from "../formats/index.js";
-import { turn } from "../next-turn.js";
 import { quantize } from "../quantize.js";
-import type { Float } from "../tensor.js";
+import type { Float, Tensor } from "../tensor.js";
 import {
   guessStateBytes,
   type StoredSpec,
@@ -18,7 +17,7 @@ import {
   weightSpecs,
 } from "./bitsandbytes.js";
 import { copyOtherFiles } from "./copy-files.js";
-import { type HostWeight, readWeight, storedBitsPerWeight, weightDecoder } from "./host-weight.js";
+import { type HostWeight, readWeight, storedBitsPerWeight } from "./host-weight.js";
 import { piecesOf } from "./open-checkpoint.js";
 import { configName, withQuantizationConfig } from "./quantization-config.js";
 import {
@@ -33,8 +32,8 @@ import { closeShards, type Shard } from "./shards.js";
 import { commitAfter, type Sink, type SinkFile, writeFileTo } from "./sink.js";
 import type { Repository } from "./source.js";
 import { layoutRank } from "./stored-dtype.js";
-import { ErrorMeter, type WeightError } from "./weight-error.js";
-import { converted, elementsPerTurn, inSlices, type WeightSource, weightSource } from "./weight-source.js";
+import { type WeightError, weightError } from "./weight-error.js";
+import { converted, type WeightSource, weightSource } from "./weight-source.js";
 
 export interface CheckpointProgress {
   /** The tensor just finished. */
@@ -263,7 +262,7 @@ class Run {
 
   async #writeWeight({ entry, reason, transpose, shard }: PlannedTensor, writer: ShardWriter): Promise<TensorReport> {
     const source = weightSource(shard.safetensors, entry, transpose);
-    const host = await this.#quantize(entry.name, source);
+    const { host, ...measured } = await this.#quantize(entry.name, source);
     const bytes = weightBytes(entry.name, host);
     for (const [name, data] of bytes) await writer.write(name, [data]);
     const state = [...bytes].find(([name]) => name.includes(stateMarker));
@@ -278,34 +277,54 @@ class Run {
       bytesIn: entry.byteLength,
     } as const;
     const bytesOut = [...bytes.values()].reduce((sum, data) => sum + data.byteLength, 0);
-    const sized = { ...report, bytesOut, bitsPerWeight: storedBitsPerWeight(host) };
-    return this.options.measure === false
-      ? sized
-      : { ...sized, error: await measure(source, host, this.options.signal) };
+    return { ...report, bytesOut, bitsPerWeight: storedBitsPerWeight(host), ...measured };
   }
 
-  /** Uploads the weight in pieces, quantizes it and reads the result. LLM.int8() sees float16 values, as upstream. */
-  async #quantize(name: string, source: WeightSource): Promise<HostWeight> {
-    const { backend, profile = "reference", nonFinite = "error", signal } = this.options;
-    const { format, blockSize, quantization } = this.plan;
-    const dtype: Float = getFormat(format).scales === "row" ? "float16" : source.dtype;
+  /** LLM.int8() sees float16 values, as upstream; the error is that of the stored ones, which are uploaded beside them then. */
+  async #quantize(name: string, source: WeightSource): Promise<MeasuredWeight> {
+    const { backend, measure = true, signal } = this.options;
+    const dtype: Float = getFormat(this.plan.format).scales === "row" ? "float16" : source.dtype;
+    const dtypes = new Set(measure ? [dtype, source.dtype] : [dtype]);
     try {
-      using x = await uploadTensor(backend, dtype, source.shape, encodedPieces(source, dtype, signal));
-      const choice = { format, nested: quantization.nested, profile, nonFinite, ...(signal && { signal }) };
-      using quantized = await quantize(x, blockSize === 0 ? choice : { ...choice, blockSize });
-      return { ...(await readWeight(quantized, signal)), dtype: source.dtype };
+      const tensors = await uploadTensors(backend, [...dtypes], source.shape, encodedPieces(source, dtypes, signal));
+      try {
+        return await this.#quantizeTensor(tensors[0]!, tensors.at(-1)!, source.dtype);
+      } finally {
+        for (const tensor of tensors) tensor.dispose();
+      }
     } catch (thrown) {
       throw withTensorName(thrown, name, source, dtype !== source.dtype);
     }
   }
+
+  async #quantizeTensor(x: Tensor<Float>, stored: Tensor<Float>, dtype: Float): Promise<MeasuredWeight> {
+    const { profile = "reference", nonFinite = "error", measure = true, signal } = this.options;
+    const { format, blockSize, quantization } = this.plan;
+    const choice = { format, nested: quantization.nested, profile, nonFinite, ...(signal && { signal }) };
+    using quantized = await quantize(x, blockSize === 0 ? choice : { ...choice, blockSize });
+    // Room for the codes.
+    if (x !== stored) x.dispose();
+    const [host, error] = await Promise.all([
+      readWeight(quantized, signal),
+      measure ? weightError(quantized, stored, signal) : undefined,
+    ]);
+    return { host: { ...host, dtype }, ...(error && { error }) };
+  }
 }
 
+interface MeasuredWeight {
+  readonly host: HostWeight;
+  readonly error?: WeightError;
+}
+
+/** The next piece in each dtype. */
 async function* encodedPieces(
   source: WeightSource,
-  dtype: Float,
+  dtypes: Iterable<Float>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of source.pieces(signal)) yield bytesOf(await converted(piece, source.dtype, dtype));
+): AsyncGenerator<Uint8Array[]> {
+  for await (const piece of source.pieces(signal))
+    yield Promise.all(Array.from(dtypes, async (dtype) => bytesOf(await converted(piece, source.dtype, dtype))));
 }
 
 /** A non-finite value is reported with its tensor; a finite one may have overflowed on its way to float16. */
@@ -318,24 +337,6 @@ function withTensorName(thrown: unknown, tensor: string, source: WeightSource, r
     remedy: `Repair the weight, leave it out with --skip "${tensor}", or pass nonFinite: "propagate" to get what upstream computes.`,
     cause: thrown,
   });
-}
-
-/** Compares codes and original piece by piece, giving way to the event loop in between. */
-async function measure(source: WeightSource, host: HostWeight, signal: AbortSignal | undefined): Promise<WeightError> {
-  const meter = new ErrorMeter();
-  const decode = weightDecoder(host);
-  const [original, decoded] = [new Float32Array(elementsPerTurn), new Float32Array(elementsPerTurn)];
-  let offset = 0;
-  for await (const piece of source.pieces(signal)) {
-    await inSlices(piece.length, (begin, end) => {
-      widen(source.dtype, piece, begin, end, original);
-      decode(offset + begin, offset + end, decoded);
-      meter.add(original, decoded, end - begin);
-    });
-    await turn();
-    offset += piece.length;
-  }
-  return meter.result();
 }
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -1,4 +1,7 @@
-/** How far a quantized weight is from the original: sums over pieces, then the usual figures. */
+/** How far a quantized weight is from the original: the usual figures, from the sums of `quantizationError`. */
+import { errorSums } from "../kernels.js";
+import type { QuantizedTensor } from "../quantized-tensor.js";
+import type { Float, Tensor } from "../tensor.js";
 
 export interface WeightError {
   readonly maxAbs: number;
@@ -9,46 +12,33 @@ export interface WeightError {
   readonly cosine: number;
 }
 
-export class ErrorMeter {
-  #count = 0;
-  #maxAbs = 0;
-  #noise = 0;
-  #signal = 0;
-  #decoded = 0;
-  #product = 0;
+/** Compares a weight with its original on their device. All figures are NaN when a value is not finite. */
+export async function weightError(
+  weight: QuantizedTensor,
+  x: Tensor<Float>,
+  signal?: AbortSignal,
+): Promise<WeightError> {
+  using sums = x.backend.kernels.quantizationError({ x, weight }).sums;
+  return summarized(await sums.read(signal ? { signal } : {}), x.size);
+}
 
-  /** Adds `count` pairs of original and decoded values. */
-  add(original: Float32Array, decoded: Float32Array, count: number): void {
-    let maxAbs = this.#maxAbs;
-    let noise = 0;
-    let signal = 0;
-    let energy = 0;
-    let product = 0;
-    for (let i = 0; i < count; i++) {
-      const x = original[i]!;
-      const y = decoded[i]!;
-      const difference = Math.abs(x - y);
-      if (difference > maxAbs) maxAbs = difference;
-      noise += difference * difference;
-      signal += x * x;
-      energy += y * y;
-      product += x * y;
-    }
-    this.#count += count;
-    this.#maxAbs = maxAbs;
-    this.#noise += noise;
-    this.#signal += signal;
-    this.#decoded += energy;
-    this.#product += product;
+/** The rows of all segments as one, in float64. */
+export function summarized(sums: Float32Array, size: number): WeightError {
+  let [maxAbs, noise, signal, energy, product] = [0, 0, 0, 0, 0];
+  for (let row = 0; row < sums.length; row += errorSums.columns.length) {
+    const scale = sums[row]!;
+    const area = scale * scale;
+    maxAbs = Math.max(maxAbs, sums[row + 1]! * scale);
+    noise += sums[row + 2]! * area;
+    signal += sums[row + 3]! * area;
+    energy += sums[row + 4]! * area;
+    product += sums[row + 5]! * area;
   }
-
-  result(): WeightError {
-    const lengths = Math.sqrt(this.#signal * this.#decoded);
-    return {
-      maxAbs: this.#maxAbs,
-      rmse: this.#count === 0 ? 0 : Math.sqrt(this.#noise / this.#count),
-      sqnrDb: this.#noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(this.#signal / this.#noise),
-      cosine: lengths === 0 ? 1 : this.#product / lengths,
-    };
-  }
+  const lengths = Math.sqrt(signal * energy);
+  return {
+    maxAbs,
+    rmse: size === 0 ? 0 : Math.sqrt(noise / size),
+    sqnrDb: noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise),
+    cosine: lengths === 0 ? 1 : product / lengths,
+  };
 }

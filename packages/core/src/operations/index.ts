@@ -11,6 +11,7 @@ import {
 } from "./int8.js";
 import type { Operation } from "./operation.js";
 import { optimizerUpdate8bitBlockwise, optimizerUpdate32bit } from "./optimizer.js";
+import { quantizationError } from "./quantization-error.js";
 import { dequantize4bit, dequantizeBlockwise, quantize4bit, quantizeBlockwise } from "./quantize.js";
 
 export const operations: { readonly [K in OpName]: Operation<K> } = {
@@ -18,6 +19,7 @@ export const operations: { readonly [K in OpName]: Operation<K> } = {
   dequantize4bit,
   quantizeBlockwise,
   dequantizeBlockwise,
+  quantizationError,
   gemm4bit,
   gemm,
   int8VectorwiseQuant,

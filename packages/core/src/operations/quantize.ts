@@ -51,21 +51,29 @@ export const quantize4bit: Operation<"quantize4bit"> = {
   },
 };
 
-/** Checks that a 4-bit weight's tensors have the dtypes and sizes its shape asks for. */
-export function expectWeight4bit(weight: QuantizedTensor): void {
+export function expectQuantized(weight: QuantizedTensor): void {
   if (typeof weight !== "object" || weight === null || !weight.scales)
     throw halfbyteError("INVALID_ARGUMENT", "weight is not a quantized tensor.");
-  const size = sizeOf(weight.shape);
-  const bits = bitsOf(weight);
-  if (bits !== 4)
+}
+
+/** Checks that a 4-bit weight's tensors have the dtypes and sizes its shape asks for. */
+export function expectWeight4bit(weight: QuantizedTensor): void {
+  expectQuantized(weight);
+  if (bitsOf(weight) !== 4)
     throw halfbyteError(
       "INVALID_ARGUMENT",
       `A weight of format ${weight.format} is not 4-bit; dequantize() takes every format.`,
     );
-  expectBlockSize(weight.blockSize, true);
+  expectBlocks(weight, 4);
+}
+
+/** The same for a weight with a table and blocks. */
+export function expectBlocks(weight: QuantizedTensor, bits: 4 | 8): void {
+  const size = sizeOf(weight.shape);
+  expectBlockSize(weight.blockSize, bits === 4);
   expectTensor("weight.codes", weight.codes, ["uint8"]);
   expectSize("weight.codes", weight.codes.size, codeBytes({ bits }, size));
-  if (weight.code) expectTable("weight.code", weight.code, 16);
+  if (weight.code) expectTable("weight.code", weight.code, 2 ** bits);
   expectScales(weight, blockCount(size, weight.blockSize));
 }
 
@@ -110,8 +118,7 @@ export const dequantize4bit: Operation<"dequantize4bit"> = {
 /** dequantizeBlockwise arguments that decode nested statistics. */
 function denestingArgs(weight: QuantizedTensor) {
   const { scales } = weight;
-  if (scales.kind !== "nested")
-    throw halfbyteError("UNSUPPORTED_KERNEL", "The device has no kernel for this 4-bit weight.");
+  if (scales.kind !== "nested") throw halfbyteError("UNSUPPORTED_KERNEL", "The device has no kernel for this weight.");
   const { absmax: codes, nestedAbsmax: absmax, nestedCode: code, nestedBlockSize: blockSize, offset } = scales;
   return { codes, absmax, code, blockSize, offset, dtype: "float32" } as const;
 }

@@ -3,16 +3,17 @@ import { narrow, toFloat32, widen } from "../dtype.js";
 import { halfbyteError } from "../errors.js";
 import { blockCount } from "../formats/format.js";
 import { getFormat } from "../formats/index.js";
-import type { OpName, Ops } from "../kernels.js";
+import { errorSums, type OpName, type Ops } from "../kernels.js";
 import type { QuantizedTensor, Scales } from "../quantized-tensor.js";
 import { lastOf, rowsOf } from "../shape.js";
 import type { ArrayOf, Float, Tensor } from "../tensor.js";
 import { BlockReader } from "./block-scale.js";
-import { decode4bit, decodeBlockwise, storeDecoded } from "./dequantize.js";
+import { type Decode, decodeBlockwise, decoderOf, storeDecoded } from "./dequantize.js";
 import { type HostKernel, type HostWork, hostArray } from "./device.js";
 import { type Gemm, gemmPhases, transposedGemmPhases } from "./gemm.js";
 import { dequantizeRow, dotInt8, markOutliers, mmDequantRow, quantizeRow, roundThrough, rowAbsmax } from "./int8.js";
 import { update8bitPhases, update32bitPhases } from "./optimizer.js";
+import { segmentMeter } from "./quantization-error.js";
 import { type BlockQuantizer, quantizer4bit, quantizerBlockwise } from "./quantize.js";
 import type { Phase } from "./slice-queue.js";
 
@@ -79,18 +80,18 @@ function blockScales(scales: Scales): { absmax: Float32Array; phases: Phase[] } 
   return { absmax, phases: [phase(codes.length, 2, run)] };
 }
 
-/** The decoder of a 4-bit weight's flat elements, and what must run before it. */
-function weight4bit(weight: QuantizedTensor) {
-  const { absmax, phases } = blockScales(weight.scales);
-  const codes = hostArray(weight.codes as Tensor<"uint8">);
-  const code = weight.code ? hostArray(weight.code) : getFormat(weight.format).code;
-  const decode = (begin: number, end: number, out: Float32Array) =>
-    decode4bit(codes, absmax, code, weight.blockSize, begin, end, out);
-  return { decode, phases };
+/** The decoder of a weight's flat elements, and what must run before it. */
+function decodable({ shape, codes, code, format, blockSize, scales }: QuantizedTensor) {
+  const { absmax, phases } = blockScales(scales);
+  const table = code ? hostArray(code) : getFormat(format).code;
+  return {
+    decode: decoderOf({ shape, codes: hostArray<"uint8" | "int8">(codes), code: table, blockSize }, absmax),
+    phases,
+  };
 }
 
 const dequantize4bit: HostKernel<"dequantize4bit"> = ({ weight, dtype }, { out }) => {
-  const { decode, phases } = weight4bit(weight);
+  const { decode, phases } = decodable(weight);
   const store = (begin: number, end: number) => storeDecoded(dtype, begin, end, floats(out), decode);
   return { phases: [...phases, phase(out.size, 2, store)] };
 };
@@ -103,6 +104,17 @@ const dequantizeBlockwise: HostKernel<"dequantizeBlockwise"> = (
   const decode = (begin: number, end: number, piece: Float32Array) =>
     decodeBlockwise(bytes, scales, table, blockSize, begin, end, piece, offset);
   return { phases: [phase(out.size, 2, (begin, end) => storeDecoded(dtype, begin, end, floats(out), decode))] };
+};
+
+/** Elementary steps of comparing one element. */
+const errorCost = 4;
+
+const quantizationError: HostKernel<"quantizationError"> = ({ x, weight }, { sums }) => {
+  const { decode, phases } = decodable(weight);
+  const values = floats(x);
+  const original: Decode = (begin, end, out) => widen(x.dtype, values, begin, end, out);
+  const measure = segmentMeter(x.size, original, decode, hostArray(sums));
+  return { phases: [...phases, phase(sums.shape[0]!, errorSums.segment * errorCost, measure)] };
 };
 
 /** x[.., K] · W[N, K]ᵀ + bias, or x[.., N] · W[N, K] when transposed. */
@@ -126,7 +138,7 @@ interface GemmArgs {
 }
 
 const gemm4bit: HostKernel<"gemm4bit"> = (args, { out }) => {
-  const { decode, phases } = weight4bit(args.weight);
+  const { decode, phases } = decodable(args.weight);
   const k = lastOf(args.weight.shape);
   return { phases: [...phases, ...gemmWork(args, out, (n, row) => decode(n * k, (n + 1) * k, row))] };
 };
@@ -292,6 +304,7 @@ export const referenceKernels: { readonly [K in OpName]: HostKernel<K> } = {
   dequantize4bit,
   quantizeBlockwise,
   dequantizeBlockwise,
+  quantizationError,
   gemm4bit,
   gemm,
   int8VectorwiseQuant,

@@ -328,12 +328,15 @@ describe("progress and report", () => {
       const { error, action } = report.tensors.find((tensor) => tensor.name === name)!;
       expect(action).toBe("quantized");
       expect(error?.maxAbs).toBe(Math.max(...differences));
-      expect(error?.rmse).toBeCloseTo(
-        Math.sqrt(differences.reduce((sum, d) => sum + d * d, 0) / differences.length),
-        12,
-      );
-      expect(error?.sqnrDb).toBeGreaterThan(15);
-      expect(error?.cosine).toBeGreaterThan(0.99);
+      const original = Array.from(viewAs("float32", bytes));
+      const noise = differences.reduce((sum, d) => sum + d * d, 0);
+      const signal = original.reduce((sum, x) => sum + x * x, 0);
+      const energy = values.reduce((sum, y) => sum + y * y, 0);
+      const product = original.reduce((sum, x, i) => sum + x * values[i]!, 0);
+      // Sums of a segment are f32.
+      expect(error!.rmse / Math.sqrt(noise / differences.length)).toBeCloseTo(1, 6);
+      expect(error?.sqnrDb).toBeCloseTo(10 * Math.log10(signal / noise), 5);
+      expect(error?.cosine).toBeCloseTo(product / Math.sqrt(signal * energy), 6);
     }
     expect(report.tensors.map(({ bitsPerWeight }) => bitsPerWeight).filter(Boolean)).toContain(4.5);
     expect(report.bytesIn).toBe(tensors.reduce((sum, { bytes }) => sum + bytes.length, 0));

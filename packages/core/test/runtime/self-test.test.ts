@@ -23,6 +23,7 @@ const written: Readonly<Record<OpName, readonly string[]>> = {
   dequantize4bit: ["out"],
   quantizeBlockwise: ["codes", "absmax"],
   dequantizeBlockwise: ["out"],
+  quantizationError: ["sums"],
   gemm4bit: ["out"],
   gemm: ["out"],
   int8VectorwiseQuant: ["q", "rowStats", "outlierColumns"],

@@ -48,7 +48,6 @@ const weights: readonly Mistake[] = [
   [argument, "a dense weight", { weight: zeros("float32", 4, 128) }],
   [argument, "a null weight", { weight: null }],
   ["UNKNOWN_FORMAT", "a format nobody registered", { weight: weight({ format: "nf5" }) }],
-  [argument, "an 8-bit weight", { weight: weight({ format: "int8-blockwise" }) }],
   ["INVALID_SHAPE", "a shape that is none", { weight: weight({ shape: [4, -128] }) }],
   [shape, "codes for another shape", { weight: weight({ shape: [5, 128] }) }],
   [shape, "maxima for another block size", { weight: weight({ blockSize: 32 }) }],
@@ -58,10 +57,14 @@ const weights: readonly Mistake[] = [
   [dtype, "signed codes", { weight: weight({ codes: zeros("int8", 256) }) }],
   [shape, "a table of 15 entries", { weight: weight({ code: zeros("float32", 15) }) }],
   [argument, "no scales", { weight: weight({ scales: undefined }) }],
-  [argument, "scales of rows", { weight: weight({ scales: scales({ kind: "row" }) }) }],
   [argument, "no maxima", { weight: weight({ scales: scales({ absmax: undefined }) }) }],
   [dtype, "maxima in float16", { weight: weight({ scales: scales({ absmax: zeros("float16", 8) }) }) }],
   [dtype, "nested scales without codes", { weight: weight({ scales: scales({ kind: "nested" }) }) }],
+];
+
+const only4bit: readonly Mistake[] = [
+  [argument, "an 8-bit weight", { weight: weight({ format: "int8-blockwise" }) }],
+  [argument, "scales of rows", { weight: weight({ scales: scales({ kind: "row" }) }) }],
 ];
 
 const nested = (parts: Wrong) => ({ weight: weight({ scales: scales({ ...validNested, ...parts }) }) });
@@ -176,7 +179,7 @@ const mistakes: Readonly<Record<OpName, readonly Mistake[]>> = {
     [argument, "an 8-bit format", { format: "int8-blockwise" }],
     [argument, "an unknown profile", { profile: "gpu" }],
   ],
-  dequantize4bit: [...weights, ...nestedWeights, ...outputDtype],
+  dequantize4bit: [...weights, ...only4bit, ...nestedWeights, ...outputDtype],
   quantizeBlockwise: [...quantizer, ...blockSizes, ...map, [argument, "an unknown profile", { profile: "gpu" }]],
   dequantizeBlockwise: [
     ...blockSizes,
@@ -190,8 +193,23 @@ const mistakes: Readonly<Record<OpName, readonly Mistake[]>> = {
     [argument, "an offset that is no number", { offset: Number.NaN }],
     [argument, "an endless offset", { offset: Number.POSITIVE_INFINITY }],
   ],
+  quantizationError: [
+    ...weights,
+    ...nestedWeights,
+    [argument, "no x", { x: undefined }],
+    [argument, "an array as x", { x: new Float32Array(512) }],
+    [dtype, "x of bytes", { x: zeros("uint8", 4, 128) }],
+    [shape, "x of another size", { x: zeros("float32", 4, 127) }],
+    [argument, "scales of no kind", { weight: weight({ scales: scales({ kind: "column" }) }) }],
+    [shape, "4-bit codes of an 8-bit weight", { weight: weight({ format: "int8-blockwise" }) }],
+    [dtype, "unsigned codes of rows", { weight: weight({ scales: scales({ kind: "row" }) }) }],
+    [shape, "too many row maxima", { weight: weight(rows({ kind: "row" })) }],
+    [dtype, "row maxima of bytes", { weight: weight(rows({ kind: "row", absmax: zeros("uint8", 4) })) }],
+    [shape, "rows with three dimensions", { weight: weight({ ...rows({ kind: "row" }), shape: [1, 4, 128] }) }],
+  ],
   gemm4bit: [
     ...weights,
+    ...only4bit,
     ...nestedWeights,
     ...products,
     [shape, "a weight with three dimensions", { weight: weight({ shape: [1, 4, 128] }) }],
@@ -261,6 +279,11 @@ const mistakes: Readonly<Record<OpName, readonly Mistake[]>> = {
     [shape, "one moment where AdEMAMix keeps two", { optimizer: "ademamix" }],
   ],
 };
+
+/** Codes of LLM.int8() rows. */
+function rows(parts: Wrong): Wrong {
+  return { codes: zeros("int8", 4, 128), scales: scales(parts) };
+}
 
 const validArgs = (backend: Backend, op: OpName): Promise<object> =>
   selfTestCases.find((one) => one.op === op)!.build(backend);
