@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { bytesSource, createRandom, fromFloat32, layoutSafetensors, openSafetensors } from "@halfbyte/core";
 import { root } from "./run.mjs";
 
-const gigabytes = Number(process.argv[process.argv.indexOf("--gb") + 1] || 2);
+const option = process.argv.indexOf("--gb");
+const gigabytes = option < 0 ? 2 : Number(process.argv[option + 1]);
 const folder = mkdtempSync(join(tmpdir(), "halfbyte-measure-"));
 async function openManyTensors() {
   const tensors = Array.from({ length: 100_000 }, (_, i) => ({
