@@ -12,10 +12,22 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Functions of a system library by name; each takes numbers, strings and typed arrays (out parameters) and returns its status. */
+/**
+ * Functions of a system library by name; each takes numbers, strings and typed arrays (out parameters) and returns its status. The
+ * signature lists the types of the parameters as C writes them: "uint32_t, uint64_t *". Both throw when there is no such function.
+ */
 export interface SystemLibrary {
   readonly path: string;
   call(name: string, signature: string, ...args: readonly unknown[]): number;
+  /** The same on another thread, while the event loop goes on; the arrays belong to the function until then. */
+  callAsync(name: string, signature: string, ...args: readonly unknown[]): Promise<number>;
+}
+
+/** What changes when a file is written or replaced. */
+export interface FileStamp {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly inode: number;
 }
 
 export interface World {
@@ -31,6 +43,8 @@ export interface World {
   /** Rejects like fs.promises. */
   readText(path: string): Promise<string>;
   readBytes(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Links followed. */
+  stamp(path: string): Promise<FileStamp>;
   /** Names in a folder. */
   list(folder: string): Promise<readonly string[]>;
   /** Links followed. */

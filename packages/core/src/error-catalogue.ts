@@ -269,6 +269,21 @@ export const errorCatalogue = {
     "CUDA failed with an error that has no code of its own here.",
     "Look at the CUDA error number in the message and at the kernel log (`dmesg | grep NVRM`).",
   ),
+  NVML_NOT_FOUND: entry(
+    "NvmlNotFoundError",
+    "The driver's management library (libnvidia-ml.so.1, nvml.dll) is not on this system.",
+    "Install the whole driver; in a container give it the capability `utility` (NVIDIA_DRIVER_CAPABILITIES=compute,utility).",
+  ),
+  NVML_FAILED: entry(
+    "NvmlFailedError",
+    "The driver's management library answers with an error that has no code of its own here, or not in time.",
+    "Look at the NVML error number in the message and at the kernel log (`dmesg | grep NVRM`).",
+  ),
+  GPU_LOST: entry(
+    "GpuLostError",
+    "The driver has lost contact with a GPU (NVML errors 15 and 16).",
+    "Look at the kernel log (`dmesg | grep NVRM`), reset the GPU (`nvidia-smi --gpu-reset`) or restart the machine.",
+  ),
   LIBRARY_DEPENDENCY_MISSING: entry(
     "LibraryDependencyMissingError",
     "A shared library that a native library needs is not on this system.",
