@@ -4,3 +4,4 @@ export { type FoundLibrary, type LibraryCandidate, libraryCandidates, libraryFil
 export { type LoadedLibrary, type LoadOptions, libraryError, loadLibrary, type Refusal } from "./load-library.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
 export { reasonOf } from "./reason.js";
+export { runScript, type ScriptEnding, type ScriptOptions, scriptObstacle } from "./script-process.js";
