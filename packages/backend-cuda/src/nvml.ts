@@ -47,10 +47,10 @@ export async function openNvml(world: Pick<World, "platform" | "openLibrary">): 
 
 export const isNvml = (opened: Nvml | Reason): opened is Nvml => "gpus" in opened;
 
-function find({ platform, openLibrary }: Pick<World, "platform" | "openLibrary">): SystemLibrary | undefined {
-  for (const name of nvmlNames(platform)) {
+function find(world: Pick<World, "platform" | "openLibrary">): SystemLibrary | undefined {
+  for (const name of nvmlNames(world.platform)) {
     try {
-      return openLibrary(name);
+      return world.openLibrary(name);
     } catch {
       // The next name; that there is none is said once.
     }

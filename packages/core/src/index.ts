@@ -71,6 +71,7 @@ export {
   halfbyteError,
   isHalfbyteError,
   messageOf,
+  throwIfAborted,
 } from "./errors.js";
 export { type Thresholds, thresholdsOf } from "./formats/codebook.js";
 export { bitsPerWeight, type Format, type SignMagnitudeThresholds, tableFormat } from "./formats/format.js";
@@ -89,7 +90,7 @@ export {
   type Profile,
   type Step,
 } from "./kernels.js";
-export { type LogLevel, logOnce } from "./logger.js";
+export { type LogLevel, log, logOnce } from "./logger.js";
 export { nextTurn } from "./next-turn.js";
 export { ademamixSchedule } from "./optimizer-schedule.js";
 export { type PassCache, passCache } from "./pass-cache.js";
