@@ -12,6 +12,9 @@ export default defineConfig({
   target: "es2022",
   // import.meta.url in the CommonJS build: libraries are looked for beside the package.
   shims: true,
-  // A script of its own, which no build may change: the loader starts it by its path.
-  onSuccess: () => copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs"),
+  // Scripts of their own, which no build may change: they are started by their paths.
+  onSuccess: async () => {
+    await copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs");
+    await copyFile("src/device-list-child.cjs", "dist/device-list-child.cjs");
+  },
 });

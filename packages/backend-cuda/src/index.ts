@@ -1,6 +1,17 @@
 /** The CUDA backend of halfbyte. Importing it does nothing: register it, or pass cuda() to openBackend(). */
 export { type Capability, parseCapability } from "./capability.js";
+export { examine } from "./examine.js";
 export { type LibraryName, libraryFileOf, libraryId, parseLibraryFile, parseLibraryId } from "./library-name.js";
+export type {
+  Examination,
+  ExamineOptions,
+  Framework,
+  Gpu,
+  MachineFacts,
+  RuntimeFile,
+  Toolkit,
+} from "./machine-facts.js";
+export { type NodeWorldOptions, nodeWorld } from "./node-world.js";
 export { compareVersions, formatVersion, parseVersion, type Runtime, type RuntimeVersion } from "./runtime-version.js";
 export {
   type HostRuntime,
@@ -12,3 +23,4 @@ export {
   selectLibrary,
   type Verdict,
 } from "./select-library.js";
+export type { RunOptions, RunResult, SystemLibrary, World } from "./world.js";

@@ -46,6 +46,8 @@ export interface MachineFacts {
   };
   /** The CUDA version that libcuda reports, or why CUDA cannot be used. */
   readonly driver: RuntimeVersion | Reason;
+  /** The libcuda that said so. */
+  readonly libcuda?: string;
   /** Such as 535.54.03. */
   readonly kernelDriver?: string;
   /** Whether there is NVIDIA hardware, whatever the driver says; undefined when nothing tells. */
@@ -71,4 +73,6 @@ export interface ExamineOptions {
   /** quick (default): files and libcuda's version, in this process. full: starts programs and the driver, in children. */
   readonly depth?: "quick" | "full";
   readonly signal?: AbortSignal;
+  /** How long a source may take; what it has not said by then is its error. Default: 3 seconds. */
+  readonly limitMs?: number;
 }

@@ -1,4 +1,6 @@
 /** Everything the detector touches of the machine. Tests put a recorded one in its place, or one that hangs and lies. */
+import type { ScriptEnding } from "@halfbyte/native";
+import type { DeviceQuestion } from "./device-report.js";
 import type { Environment } from "./override.js";
 
 export interface RunResult {
@@ -51,8 +53,10 @@ export interface World {
   realPath(path: string): Promise<string>;
   /** Never through a shell; rejects when the program is not there or its time is up. */
   run(program: string, args: readonly string[], options: RunOptions): Promise<RunResult>;
-  /** By soname or path, as the system's loader finds it; throws when it does not. */
+  /** By soname or path, as the system's loader finds it; throws when it does not. Its path is that of the file behind the name. */
   openLibrary(name: string): SystemLibrary;
-  /** Paths of the libraries mapped into this process. */
+  /** Has a process of its own start the driver and list the GPUs. Rejects where none can be started. */
+  listDevices(question: DeviceQuestion, options: RunOptions): Promise<ScriptEnding>;
+  /** Paths of the libraries mapped into this process, with what the system adds to them, such as " (deleted)". */
   loadedLibraries(): Promise<readonly string[]>;
 }

@@ -63,6 +63,7 @@ export function worldOf(machine: MonitoredMachine): World {
       if (!library) throw new Error("cannot open shared object file: No such file or directory");
       return library;
     },
+    listDevices: () => Promise.reject(new Error("no process can be started")),
     loadedLibraries: async () => machine.loaded,
   };
 }
