@@ -7,6 +7,8 @@ import type { World } from "./world.js";
 export interface ApplicationPackage {
   readonly folder: string;
   readonly version: string;
+  /** Only the package manager's store has it: another package brought it, maybe one of another application. */
+  readonly indirect: boolean;
 }
 
 /** More levels than any path has. */
@@ -32,20 +34,20 @@ export async function applicationPackage(world: World, name: string): Promise<Ap
 async function inModules(world: World, modules: string, name: string): Promise<ApplicationPackage | undefined> {
   const { join } = world.platform === "win32" ? win32 : posix;
   const direct = await packageAt(world, join(modules, name));
-  if (direct) return direct;
+  if (direct) return { ...direct, indirect: false };
   const store = join(modules, ".pnpm");
   const hoisted = await packageAt(world, join(store, "node_modules", name));
-  if (hoisted) return hoisted;
+  if (hoisted) return { ...hoisted, indirect: true };
   const entries = await world.list(store).catch(() => []);
   const prefix = `${name.replace("/", "+")}@`;
   for (const entry of entries.filter((each) => each.startsWith(prefix)).slice(0, 16)) {
     const found = await packageAt(world, join(store, entry, "node_modules", name));
-    if (found) return found;
+    if (found) return { ...found, indirect: true };
   }
   return undefined;
 }
 
-async function packageAt(world: World, folder: string): Promise<ApplicationPackage | undefined> {
+async function packageAt(world: World, folder: string): Promise<Omit<ApplicationPackage, "indirect"> | undefined> {
   const { join } = world.platform === "win32" ? win32 : posix;
   const text = await textOrNone(world, join(folder, "package.json"));
   if (text === undefined) return undefined;

@@ -24,6 +24,8 @@ export interface Framework {
   readonly toldBy: string;
   /** Whether its CUDA libraries are in this process already. */
   readonly loaded: boolean;
+  /** The application does not name it itself: a package in the package manager's store brought it. */
+  readonly indirect?: boolean;
 }
 
 export interface Toolkit {

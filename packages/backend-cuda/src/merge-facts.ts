@@ -47,10 +47,10 @@ function frameworksOf({ onnxruntime, tensorflow, loaded }: Found): Framework[] {
 const runtimesOf = ({ loaded, searchPath, linkerCache }: Found): RuntimeFile[] =>
   distinctRuntimes([loaded, searchPath, linkerCache].flatMap((each) => each?.runtimes ?? []));
 
-/** The framework that runs here, else the first that is installed, else whoever loaded a runtime. */
+/** The framework that runs here, else the one that the application names, else any, else whoever loaded a runtime. */
 function hostOf(frameworks: readonly Framework[], runtimes: readonly RuntimeFile[]): HostRuntime | undefined {
   const speaking = frameworks.filter(({ cuda }) => cuda !== undefined);
-  const framework = speaking.find(({ loaded }) => loaded) ?? speaking[0];
+  const framework = speaking.find(({ loaded }) => loaded) ?? speaking.find(({ indirect }) => !indirect) ?? speaking[0];
   const runtime = runtimes.find(({ loaded, version }) => loaded && version !== undefined);
   if (!framework?.cuda) return runtime?.version && { framework: "a CUDA runtime of this process", ...runtime.version };
   const { name, cuda, loaded } = framework;

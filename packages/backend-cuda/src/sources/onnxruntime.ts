@@ -10,7 +10,7 @@ import { elfDependencies } from "../elf-needed.js";
 import { exists } from "../exists.js";
 import type { Framework } from "../machine-facts.js";
 import type { World } from "../world.js";
-import { frameworkRole, sayFramework } from "./framework.js";
+import { frameworkAt, frameworkRole, sayFramework } from "./framework.js";
 
 const name = "onnxruntime-node";
 
@@ -19,7 +19,7 @@ export const onnxruntime: Detector<Framework> = {
   depth: "quick",
   async find(world) {
     const found = await applicationPackage(world, name);
-    return found && { name, version: found.version, loaded: false, ...(await cudaOf(world, found)) };
+    return found && { ...frameworkAt(name, found), ...(await cudaOf(world, found)) };
   },
   value: sayFramework,
   role: (found, context) => frameworkRole(found, context),

@@ -8,7 +8,7 @@ import type { AskOptions, Detector } from "../detector.js";
 import type { Framework } from "../machine-facts.js";
 import { parseVersion } from "../runtime-version.js";
 import type { World } from "../world.js";
-import { frameworkRole, sayFramework } from "./framework.js";
+import { frameworkAt, frameworkRole, sayFramework } from "./framework.js";
 
 const name = "@tensorflow/tfjs-node-gpu";
 
@@ -29,7 +29,7 @@ export const tensorflow: Detector<Framework> = {
   depth: "quick",
   async find(world, options) {
     const found = await applicationPackage(world, name);
-    return found && { name, version: found.version, loaded: false, ...(await cudaOf(world, found, options)) };
+    return found && { ...frameworkAt(name, found), ...(await cudaOf(world, found, options)) };
   },
   value: sayFramework,
   role: (found, context) => frameworkRole(found, context),
