@@ -1,6 +1,7 @@
 /** Asking one source: how long it took, what it found or why it failed. Never rejects: one that hangs is cut off. */
 import { messageOf } from "@halfbyte/core";
 import type { AskOptions, Detector } from "./detector.js";
+import { oneLine } from "./plain-text.js";
 import type { World } from "./world.js";
 
 /** Longer than any source may take. */
@@ -40,12 +41,8 @@ export async function answerOf<T>(detector: Detector<T>, world: World, options: 
 const withTrouble = <T>(found: T, error: string | undefined): Omit<Answer<T>, "ms"> =>
   error === undefined ? { found } : { found, error: clipped(error) };
 
-/** One line that people can read, whatever a program or a driver said. */
-const clipped = (text: string): string =>
-  text
-    .slice(0, 300)
-    .replace(/\p{Cc}+/gu, " ")
-    .trim();
+const mostError = 300;
+const clipped = (text: string): string => oneLine(text, mostError);
 
 /** `ended` rejects when the time is up or the caller gives up, and `signal` tells the source so. */
 function patienceOf({ limitMs, signal: given }: AskingOptions) {

@@ -33,10 +33,13 @@ export interface DeviceReport {
   readonly trouble?: string;
 }
 
+/** A machine's worth of GPUs, many times over. */
+const mostSaid = 1024 * 1024;
+
 type Said = Readonly<Record<string, unknown>>;
 
 export function reportOf(ending: ScriptEnding): DeviceReport {
-  const lines = ending.said.split("\n").slice(0, -1).map(parsed);
+  const lines = ending.said.slice(0, mostSaid).split("\n").slice(0, -1).map(parsed);
   const last = <T>(name: string, check: (value: unknown) => T | undefined): T | undefined =>
     lines.map((line) => check(line[name])).findLast((value) => value !== undefined);
   const versions = last("versions", asObject) ?? {};

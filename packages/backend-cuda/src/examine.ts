@@ -17,6 +17,7 @@ import {
 import { detectors, sourceKeys } from "./detectors.js";
 import type { Examination, ExamineOptions, MachineFacts } from "./machine-facts.js";
 import { mergeFacts } from "./merge-facts.js";
+import { oneLine } from "./plain-text.js";
 import type { World } from "./world.js";
 
 type Answers = { [K in SourceKey]?: Answer<Findings[K]> };
@@ -52,6 +53,9 @@ const foundIn = (answers: Answers): Found =>
 const troublesIn = (answers: Answers): Troubles =>
   Object.fromEntries(entriesOf(answers).flatMap(([key, { error }]) => (error === undefined ? [] : [[key, error]])));
 
+/** What a line of a table can bear. */
+const mostValue = 600;
+
 /** None of a source that was not asked. */
 function sourceOf<K extends SourceKey>(key: K, answers: Answers, context: Context): Source[] {
   const answer: Answer<Findings[K]> | undefined = answers[key];
@@ -60,7 +64,8 @@ function sourceOf<K extends SourceKey>(key: K, answers: Answers, context: Contex
   const { found, ms, error } = answer;
   const silent = found === undefined && error !== undefined;
   const role = silent ? ignored("it could not be asked") : detector.role(found, context);
-  const value = found === undefined ? null : detector.value(found);
+  const said = found === undefined ? null : detector.value(found);
+  const value = said === null ? null : oneLine(said, mostValue);
   return [{ name: detector.name, value, ...role, ms, ...(error !== undefined && { error }) }];
 }
 

@@ -19,3 +19,10 @@ export function nameOf(text: unknown): string | undefined {
   // Letters, digits, punctuation and spaces of ASCII: what drivers call their devices.
   return /^[\x20-\x7e]{1,128}$/.test(name) ? name : undefined;
 }
+
+/** One line that can be shown on a terminal, whatever a program, a variable or a driver said. */
+export const oneLine = (text: string, most: number): string =>
+  text
+    .slice(0, most)
+    .replace(/\p{C}+/gu, " ")
+    .trim();

@@ -16,13 +16,17 @@ export const noNativeStubs =
       ? `no C compiler: none of ${compilers.join(", ")} runs`
       : undefined;
 
-/** Compiles test/native/<source> into a folder that is removed after the test. */
-export function compileNativeStub(source: string, file: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "halfbyte-cuda-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+/** Compiles test/native/<source> into `folder`, by default one that is removed after the test. */
+export function compileNativeStub(source: string, file: string, folder = folderOfTest()): string {
   const library = join(folder, file);
   const flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", `-Wl,-soname,${file}`, "-o", library];
   const { status, stderr } = spawnSync(compiler!, [...flags, join(import.meta.dirname, "native", source)]);
   if (status !== 0) throw new Error(`${source} does not compile: ${String(stderr)}`);
   return library;
+}
+
+function folderOfTest(): string {
+  const folder = mkdtempSync(join(tmpdir(), "halfbyte-cuda-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

@@ -7,6 +7,8 @@ import type { World } from "../world.js";
 const programs = ["/sbin/ldconfig", "/usr/sbin/ldconfig"];
 /** More than any cache holds. */
 const mostText = 4 * 1024 * 1024;
+const longestLine = 4096;
+const mostPaths = 64;
 
 export const linkerCache: Detector<LibraryFiles> = {
   name: "ldconfig",
@@ -48,6 +50,7 @@ async function cacheText(world: World, { limitMs, signal }: AskOptions): Promise
 
 /** "\tlibcudart.so.12 (libc6,x86-64) => /usr/local/cuda/lib64/libcudart.so.12" */
 function pathsIn(text: string): string[] {
-  const found = [...text.matchAll(/^\s*libcuda(?:rt)?\S*\.so\S* \([^)\n]*\) => (\/[^\n]*)$/gm)];
-  return [...new Set(found.map(([, path]) => path!.trim()))].slice(0, 64);
+  const lines = text.split("\n").filter((line) => line.length < longestLine && line.includes("libcuda"));
+  const paths = lines.slice(0, mostPaths).map((line) => / \([^)]*\) => (\/.*)$/.exec(line)?.[1]?.trim());
+  return [...new Set(paths.filter((path) => path !== undefined))];
 }

@@ -95,6 +95,6 @@ function ofJson(text: string | undefined): string | undefined {
 }
 
 function ofHeader(text: string | undefined): RuntimeVersion | undefined {
-  const number = Number(/^\s*#\s*define\s+CUDA_VERSION\s+(\d{4,6})\b/m.exec(headOf(text ?? ""))?.[1] ?? 0);
+  const number = Number(/^#define CUDA_VERSION[ \t]+(\d{4,6})\b/m.exec(headOf(text ?? ""))?.[1] ?? 0);
   return number < 1000 ? undefined : { major: Math.floor(number / 1000), minor: Math.floor((number % 1000) / 10) };
 }
