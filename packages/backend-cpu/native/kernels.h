@@ -9,17 +9,10 @@
 #pragma once
 #include <type_traits>
 
+#include "format4.h"
 #include "halfbyte.h"
 
 namespace hb {
-
-// A 4-bit format with its derived decision rule: code = order[number of bounds strictly below the scaled value].
-struct Format4 {
-  float code[16];
-  float bounds[15];
-  uint8_t order[16];
-  hb_format format;
-};
 
 // A 256-entry map with its 255 midpoints.
 struct Map8 {

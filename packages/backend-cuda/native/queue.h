@@ -1,0 +1,97 @@
+// A queue of the ABI: a stream, its memory, and the numbers of its entries.
+//
+// Each entry is followed by an event. hb_queue_done asks events, hb_queue_wait blocks on one, on a thread of its own and without the
+// lock, so that the event loop goes on enqueueing. Every function sets the device for its call alone: other libraries of the process
+// have a current device too.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "device.h"
+#include "errors.h"
+#include "memory.h"
+#include "staging.h"
+#include "standard.h"
+
+namespace hb {
+
+// Makes a device current for the calling thread, and the one before it when it ends.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int device);
+  ~CurrentDevice();
+
+ private:
+  int before_ = -1;
+};
+
+// Events are made once and used again and again. The queue guards it.
+class EventPool {
+ public:
+  ~EventPool();
+  cudaEvent_t take();
+  void give_back(cudaEvent_t event) { free_.push_back(event); }
+
+ private:
+  Vector<cudaEvent_t> free_;
+};
+
+class Queue {
+ public:
+  explicit Queue(int device);
+  // Waits for the work and for those who wait for it.
+  ~Queue();
+
+  // Enqueues what `launch(stream)` puts on the stream, as one entry. Throws when it does; then there is no entry.
+  template <class Launch>
+  void push(const Launch &launch) {
+    const CurrentDevice current(device_);
+    launch(stream_);
+    finish_entry();
+  }
+
+  uint64_t last() const { return last_; }
+  bool is_done(uint64_t entry);
+  // HB_OK, or HB_DEVICE_LOST for an entry that the device did not live to see.
+  hb_status wait(uint64_t entry);
+
+  // In stream order, as no entry of their own.
+  void *allocate(uint64_t bytes, bool zeroed);
+  void release(void *tensor);
+  MemoryCounters memory();
+
+  void write(void *target, const void *host, uint64_t bytes, bool adopt);
+  void read(const void *source, void *host, uint64_t bytes);
+
+ private:
+  struct Pending {
+    uint64_t entry;
+    cudaEvent_t event;
+    int waiting;
+  };
+
+  void finish_entry();
+  void await_waiters();
+  // Under the lock.
+  void take_passed();
+  Pending *pending_of(uint64_t entry);
+  cudaError_t passed_unlocked(cudaEvent_t event);
+  void settle(uint64_t entry, cudaError_t result);
+
+  const int device_;
+  cudaStream_t stream_ = nullptr;
+  std::unique_ptr<DeviceMemory> memory_;
+  std::unique_ptr<Staging> staging_;
+  std::atomic<uint64_t> last_{0}, done_{0};
+  Mutex mutex_;  // guards what is below
+  EventPool events_;
+  Deque<Pending> pending_;
+  uint64_t lost_after_ = ~uint64_t{0};
+};
+
+}  // namespace hb
+
+struct hb_queue final : hb::Queue {
+  using Queue::Queue;
+};
