@@ -1,5 +1,4 @@
-// What this library is: the two calls a loader makes before any other. The text grows when a device was seen, and when CUDA failed: a
-// caller that gets a status learns from it which error of CUDA's stands behind.
+// What this library is: the two calls a loader makes before any other. The text grows when a device was seen.
 #include "build_info.h"
 
 #include <cstdio>
@@ -65,17 +64,9 @@ String device() {
   return member("device", "{ \"index\": " + number(seen_device) + member("capability", quoted(capability)) + " }");
 }
 
-String failure() {
-  const CudaError error = last_failure();
-  if (error.code == cudaSuccess) return "";
-  const String fields = "{ \"code\": " + number(error.code) + member("name", quoted(cudaGetErrorName(error.code))) + member("call", quoted(error.call));
-  return member("lastError", fields + " }");
-}
-
 String describe() {
   return "{ \"abi\": " + number(HB_ABI_VERSION) + member("backend", quoted("cuda")) + member("version", quoted(HB_VERSION)) + toolchain() +
-         member("sass", HB_SASS) + member("ptx", HB_PTX) + member("linkage", quoted("static")) + member("operations", operation_list()) + device() +
-         failure() + " }";
+         member("sass", HB_SASS) + member("ptx", HB_PTX) + member("linkage", quoted("static")) + member("operations", operation_list()) + device() + " }";
 }
 
 }  // namespace

@@ -1,18 +1,13 @@
-// What becomes of CUDA's errors.
+// What becomes of CUDA's errors: a status for the caller, and the number for whoever asks further.
 #include "errors.h"
+
+#include <atomic>
 
 namespace hb {
 
 namespace {
 
-Mutex failure_mutex;
-// Names and calls are literals.
-CudaError failure = {cudaSuccess, nullptr};
-
-void remember(const CudaError &error) {
-  const Lock lock(failure_mutex);
-  failure = error;
-}
+std::atomic<int32_t> last_error{0};
 
 }  // namespace
 
@@ -37,7 +32,7 @@ bool is_lost(cudaError_t code) noexcept {
 }
 
 hb_status status_of(const CudaError &error) noexcept {
-  remember(error);
+  last_error = error.code;
   cudaGetLastError();
   if (is_lost(error.code)) return HB_DEVICE_LOST;
   switch (error.code) {
@@ -55,9 +50,10 @@ hb_status status_of(const CudaError &error) noexcept {
   }
 }
 
-CudaError last_failure() {
-  const Lock lock(failure_mutex);
-  return failure;
-}
-
 }  // namespace hb
+
+extern "C" {
+
+// CUDA's own number of the latest failure, 0: none. Asking changes nothing.
+HB_API int32_t hb_last_error(void) { return hb::last_error; }
+}

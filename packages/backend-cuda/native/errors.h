@@ -20,11 +20,8 @@ inline void expect(cudaError_t result, const char *call) {
 // Whether the device is gone: every later call fails with the same error.
 bool is_lost(cudaError_t code) noexcept;
 
-// Remembers the error for hb_build_info and clears it from the calling thread.
+// Remembers the error for hb_last_error and clears it from the calling thread.
 hb_status status_of(const CudaError &error) noexcept;
-
-// The last one; cudaSuccess when nothing failed yet.
-CudaError last_failure();
 
 // No exception leaves the library.
 template <class Body>

@@ -11,7 +11,7 @@ import { int8Cases } from "./cases/int8.js";
 import { matmulCases } from "./cases/matmul.js";
 import { optimizerCases } from "./cases/optimizers.js";
 import { quantizationErrorCases } from "./cases/quantization-error.js";
-import { quantizeCases } from "./cases/quantize.js";
+import { blockQuantizeCases, quantizeCases } from "./cases/quantize.js";
 import type { Suite } from "./cases/suite.js";
 import { thresholdCases } from "./cases/thresholds.js";
 
@@ -26,21 +26,36 @@ export interface DescribeOptions {
 
 /** Registers the tests of a backend with vitest. */
 export function describeBackend(provider: BackendProvider, options: DescribeOptions = {}): void {
+  describeCases(provider, options, [
+    goldenCases,
+    thresholdCases,
+    quantizeCases,
+    quantizationErrorCases,
+    matmulCases,
+    int8Cases,
+    optimizerCases,
+    executionCases,
+    errorCases,
+  ]);
+}
+
+/** The part about quantizing and decoding in blocks: for a backend whose other kernels are still to come. Formats with rows need more. */
+export function describeQuantization(provider: BackendProvider, options: DescribeOptions = {}): void {
+  describeCases(provider, options, [thresholdCases, blockQuantizeCases]);
+}
+
+function describeCases(
+  provider: BackendProvider,
+  options: DescribeOptions,
+  groups: readonly ((suite: Suite) => void)[],
+): void {
   const name = [provider.name, options.device, options.tier].filter((part) => part !== undefined).join(" ");
   describe(`backend ${name}`, () => {
     const suite = new OpenSuite(provider, options);
     beforeAll(() => suite.open());
     afterAll(() => suite.close());
     test("opens as the backend that was asked for", () => suite.expectIdentity());
-    goldenCases(suite);
-    thresholdCases(suite);
-    quantizeCases(suite);
-    quantizationErrorCases(suite);
-    matmulCases(suite);
-    int8Cases(suite);
-    optimizerCases(suite);
-    executionCases(suite);
-    errorCases(suite);
+    for (const cases of groups) cases(suite);
   });
 }
 

@@ -5,17 +5,17 @@ import { inverse127 } from "../../core/src/formats/int8-rowwise.js";
 import { smallestScale } from "../../core/src/reference/float32.js";
 import { mmDequantConstant } from "../../core/src/reference/int8.js";
 
-/** The shortest decimal that is this f32: nine digits always are. */
+/** Hexadecimal: the f32 itself. Compilers have rounded decimals twice, by way of a double. */
 function literal(value: number): string {
-  if (Object.is(value, -0)) return "-0.0f";
-  for (let digits = 1; digits < 9; digits++) {
-    const text = value.toPrecision(digits);
-    if (Math.fround(Number(text)) === value) return float(text);
-  }
-  return float(value.toPrecision(9));
+  const [bits] = new Uint32Array(Float32Array.of(value).buffer) as unknown as [number];
+  const sign = bits >>> 31 ? "-" : "";
+  const [exponent, mantissa] = [(bits >>> 23) & 0xff, bits & 0x7fffff];
+  if (exponent === 0 && mantissa === 0) return `${sign}0x0p0f`;
+  // 24 bits of mantissa are six digits, the last bit of the sixth being none; below 2^-126 there is no leading one.
+  const digits = (mantissa << 1).toString(16).padStart(6, "0").replace(/0+$/, "");
+  const power = Math.max(exponent, 1) - 127;
+  return `${sign}0x${exponent === 0 ? 0 : 1}${digits && `.${digits}`}p${power}f`;
 }
-
-const float = (text: string): string => (/[.e]/.test(text) ? `${text}f` : `${text}.0f`);
 
 function lines(cells: readonly string[], perLine: number): string {
   const rows = Array.from({ length: Math.ceil(cells.length / perLine) }, (_, i) =>

@@ -11,6 +11,10 @@ export interface BuildInfo {
   readonly isa: string;
   /** The instruction set of each operation that has another one than `isa` may have; by C name without hb_. */
   readonly kernels: Readonly<Record<string, string>>;
+  /** The operations it has kernels for, by C name without hb_. Absent: all of them. */
+  readonly operations?: readonly string[];
+  /** Compiled for the CPU, to be tested without a GPU. */
+  readonly emulated?: boolean;
 }
 
 /** Undefined for text that is no build info. */
@@ -26,6 +30,15 @@ export function parseBuildInfo(text: string): BuildInfo | undefined {
     kernels: isRecord(info["kernels"])
       ? Object.fromEntries(Object.entries(info["kernels"]).map(([name, isa]) => [name, textOf(isa)]))
       : {},
+    ...optional(info),
+  };
+}
+
+function optional(info: Readonly<Record<string, unknown>>): Partial<BuildInfo> {
+  const { operations, emulated } = info;
+  return {
+    ...(Array.isArray(operations) ? { operations: operations.map(textOf) } : {}),
+    ...(emulated === true ? { emulated } : {}),
   };
 }
 

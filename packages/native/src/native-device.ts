@@ -29,6 +29,8 @@ export interface NativeDeviceOptions {
   readonly maxTensorBytes: number;
   /** The variant that runs an operation, given by its C name without hb_. */
   readonly variantOf: (operation: string) => string;
+  /** The operations the library has kernels for, by C name without hb_. Absent: all of them. */
+  readonly operations?: readonly string[];
   readonly device?: number;
   /** 0: as many as the machine has. */
   readonly threads?: number;
@@ -48,6 +50,7 @@ export class NativeDevice implements Device {
   readonly #functions: NativeFunctions;
   readonly #memory: MemoryUse;
   readonly #variantOf: NativeDeviceOptions["variantOf"];
+  readonly #operations: ReadonlySet<string> | undefined;
   readonly #live = new Set<Pointer>();
   readonly #tables = new Map<Float32Array, Pointer>();
   /** Each quantizer writes its fault here, and it is read before the next one runs. */
@@ -55,13 +58,14 @@ export class NativeDevice implements Device {
   #closing: Promise<void> | undefined;
 
   constructor(functions: NativeFunctions, options: NativeDeviceOptions) {
-    const { name, tier, maxTensorBytes, variantOf, device = 0, threads = 0, memory = "fast" } = options;
+    const { name, tier, maxTensorBytes, variantOf, operations, device = 0, threads = 0, memory = "fast" } = options;
     this.#functions = functions;
     this.#memory = memory;
     this.name = name;
     this.tier = tier;
     this.limits = { maxTensorBytes };
     this.#variantOf = variantOf;
+    this.#operations = operations && new Set(operations);
     let lose: (error: HalfbyteError) => void = () => undefined;
     this.lost = new Promise((resolve) => {
       lose = ({ code, message, remedy }) => resolve({ code, message, remedy });
@@ -104,7 +108,7 @@ export class NativeDevice implements Device {
 
   select<K extends OpName>(op: K, args: Ops[K]["in"]): Launch<K> | Reason {
     const { name, variant, traits, refuse, launch } = nativeOperations[op];
-    const why = refuse?.(args, this);
+    const why = this.#missing(name) ?? refuse?.(args, this);
     if (why !== undefined) return unsupported(why);
     const variantOf = () => [this.#variantOf(variant?.(args) ?? name), ...(traits?.(args, this) ?? [])].join("+");
     return {
@@ -115,6 +119,11 @@ export class NativeDevice implements Device {
       },
       run: (given, out) => this.#run(out, () => launch(this, given, out)),
     };
+  }
+
+  #missing(operation: string): string | undefined {
+    if (!this.#operations || this.#operations.has(operation)) return undefined;
+    return `the library (${this.tier}) has no kernel hb_${operation} yet.`;
   }
 
   /** Whether products with a 4-bit weight read a packed copy. */

@@ -130,8 +130,9 @@ export class NativeQueue {
 
   /** After the work and everyone who waits for it. */
   async close(): Promise<void> {
-    do await this.drain().catch(() => undefined);
-    while (this.#waiters.length > 0);
+    await this.drain().catch(() => undefined);
+    // Their entries may be done already: what is left is a native wait, which ends in a turn of the event loop.
+    while (this.#waiters.length > 0) await this.#waitFor(this.last).catch(() => undefined);
     if (this.#closed) return;
     this.#closed = true;
     this.functions.hb_queue_destroy(this.#pointer);

@@ -17,3 +17,8 @@ it("keeps what it knows and fills what is missing", () => {
 it.each(["", "null", "[]", "3", '{"isa":"avx2"}', '{"backend":1}'])("refuses %j", (text) => {
   expect(parseBuildInfo(text)).toBeUndefined();
 });
+
+it("keeps what only some libraries say", () => {
+  const text = JSON.stringify({ backend: "cuda", operations: ["quantize_4bit"], emulated: true });
+  expect(parseBuildInfo(text)).toMatchObject({ operations: ["quantize_4bit"], emulated: true });
+});

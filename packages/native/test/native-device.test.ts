@@ -1,5 +1,12 @@
 /** The device's own part: order, waiting, the inline rule, faults, lifetimes. The arithmetic is the library's. */
-import { type Backend, createBackend, isHalfbyteError, quantize, referenceBackend } from "@halfbyte/core";
+import {
+  type Backend,
+  createBackend,
+  createQuantizedTensor,
+  isHalfbyteError,
+  quantize,
+  referenceBackend,
+} from "@halfbyte/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { NativeDevice } from "../src/native-device.js";
 import { FakeLibrary } from "./fake-library.js";
@@ -264,6 +271,19 @@ describe("lifetimes", () => {
     expect(uploads()).toBe(before + 1);
   });
 
+  it("close() lets a native wait end whose entry is done already", async () => {
+    const reading = backend.tensor("uint8", [3], bytes).read();
+    await turn();
+    library.pass();
+    const closing = device.close();
+    await turn();
+    expect(library.destroyed).toBe(0);
+    library.run();
+    expect(await reading).toEqual(bytes);
+    await closing;
+    expect(library.destroyed).toBe(1);
+  });
+
   it("close() waits, frees everything and destroys the queue once", async () => {
     const tensor = backend.tensor("uint8", [3], bytes);
     const closing = backend.dispose();
@@ -285,5 +305,32 @@ describe("lifetimes", () => {
     device.free(storage);
     device.free(storage);
     expect(library.calls.filter((name) => name === "hb_free").length).toBe(1);
+  });
+});
+
+describe("a library without all of the kernels", () => {
+  it("composes what it can, and names what it lacks", () => {
+    const some = new NativeDevice(library.functions, {
+      name: "fake",
+      tier: "best",
+      maxTensorBytes: 2 ** 30,
+      variantOf: () => "best",
+      operations: ["dequantize_4bit", "gemm"],
+    });
+    backend = createBackend(some, report);
+    const [x, codes] = [backend.zeros("float32", [1, 64]), backend.zeros("uint8", [64])];
+    const scales = { kind: "block", absmax: backend.zeros("float32", [2]) } as const;
+    const weight = createQuantizedTensor({
+      format: "nf4",
+      shape: [2, 64],
+      dtype: "float32",
+      blockSize: 64,
+      codes,
+      scales,
+    });
+    expect(backend.explain("gemm4bit", { x, weight })).toMatchObject({ composed: true });
+    expect(codeOfCall(() => backend.kernels.quantize4bit({ x, format: "nf4", blockSize: 64 }))).toBe(
+      "UNSUPPORTED_KERNEL",
+    );
   });
 });
