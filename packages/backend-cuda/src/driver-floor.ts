@@ -46,7 +46,8 @@ export function driverNeeded(cuda: RuntimeVersion, platform: NodeJS.Platform = "
   const floor = floors[cuda.major];
   if (!floor) return `a driver whose CUDA version is ${cuda.major}.0 or newer`;
   const version = platform === "win32" ? floor.windows : floor.linux;
-  return `driver R${version.split(".")[0]} (${version}) or newer`;
+  const [branch] = version.split(".");
+  return branch === version ? `driver R${branch} or newer` : `driver R${branch} (${version}) or newer`;
 }
 
 /** What libcuda of this kernel driver says, by the table; the last known one for drivers beyond it. Undefined before CUDA 11. */
@@ -57,9 +58,12 @@ export function cudaOfDriver(driver: string): RuntimeVersion | undefined {
   return { major, minor };
 }
 
-/** Numeric, part by part. */
+/** Numeric, part by part; glibc's versions are written like drivers'. A part that is no number counts as 0. */
 export function compareDrivers(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  const [left, right] = [a, b].map((text) => text.split(".").map((part) => Number.parseInt(part, 10) || 0)) as [
+    number[],
+    number[],
+  ];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const difference = (left[i] ?? 0) - (right[i] ?? 0);
     if (difference !== 0) return difference;

@@ -7,9 +7,12 @@ export interface RuntimeVersion {
 
 export type Runtime = "cuda" | "rocm";
 
+/** As people write them. */
+export const runtimeNames: Readonly<Record<Runtime, string>> = { cuda: "CUDA", rocm: "ROCm" };
+
 /** The first two numbers of "12.4", "12.4.131" or "V12.4"; undefined when there are none. */
 export function parseVersion(text: string): RuntimeVersion | undefined {
-  const match = /^\D{0,1}(\d{1,3})\.(\d{1,3})(?!\d)/.exec(text.trim());
+  const match = /^v?(\d{1,3})\.(\d{1,3})(?!\d)/i.exec(text.trim());
   return match ? { major: Number(match[1]), minor: Number(match[2]) } : undefined;
 }
 
@@ -34,7 +37,7 @@ export function versionOfDigits(runtime: Runtime, digits: string): RuntimeVersio
   const length = majorDigits[runtime];
   if (!/^[1-9]\d{1,4}$/.test(digits) || digits.length <= length) return undefined;
   const [major, minor] = [digits.slice(0, length), digits.slice(length)];
-  // 12.04 would be written like 12.4 is not: 1204 has no meaning.
+  // No version is written 12.04, so 1204 means none.
   return minor.length > 1 && minor.startsWith("0") ? undefined : { major: Number(major), minor: Number(minor) };
 }
 

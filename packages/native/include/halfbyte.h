@@ -21,6 +21,8 @@ extern "C" {
 #else
 #define HB_API __attribute__((visibility("default")))
 #endif
+/* A function that a library may leave out: whoever calls it looks whether it is there. */
+#define HB_OPTIONAL HB_API
 
 #define HB_ABI_VERSION 3
 
@@ -76,6 +78,9 @@ typedef struct hb_queue hb_queue;
 HB_API uint32_t hb_abi_version(void);
 /* JSON: backend, version, compiler, isas compiled, isa chosen. Lives as long as the library. */
 HB_API const char *hb_build_info(void);
+/* The number that the device's own interface gave the latest failure in this process (CUDA: its cudaError_t); 0: none. Libraries of
+ * devices that number their errors have it, so that a status can be explained. Asking changes nothing. */
+HB_OPTIONAL int32_t hb_last_error(void);
 
 /* ── Queues and memory ── */
 /* threads 0: as many as the machine has. The pool is one per process and shared by all queues. */

@@ -1,8 +1,11 @@
 /**
- * Is an ELF file whole? The loader maps one that was cut off and kills the process when it touches what is missing, so this is
- * looked at before. Other systems check their libraries themselves.
+ * What shows in the headers of an ELF file without the system's loader: which machine it is for, and whether it is whole. The loader
+ * maps a file that was cut off and kills the process when it touches what is missing; of one for another machine it says only that it
+ * cannot be opened. Other systems check their libraries themselves.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Reason } from "@halfbyte/core";
+import { reasonOf } from "./reason.js";
 
 interface Layout {
   /** Offsets of fields of the file header and of a program header; 4 or 8 bytes wide where it matters. */
@@ -20,22 +23,58 @@ const layouts: Readonly<Record<number, Layout>> = {
   2: { wide: true, programOffset: 32, sectionOffset: 40, counts: 54, segmentOffset: 8, segmentSize: 32 },
 };
 
-const headerBytes = 64;
+/** Class (1: 32 bits, 2: 64), byte order (1: little endian) and machine number of what process.arch names. */
+const machines: Readonly<Record<string, readonly [elfClass: number, order: number, machine: number]>> = {
+  x64: [2, 1, 62],
+  arm64: [2, 1, 183],
+  ia32: [1, 1, 3],
+  arm: [1, 1, 40],
+  riscv64: [2, 1, 243],
+  loong64: [2, 1, 258],
+  ppc64: [2, 1, 21],
+  s390x: [2, 2, 22],
+};
 
-/** Whether the file is an ELF that ends before its segments or its section table do. */
-export function isCutOff(path: string): boolean {
+const headerBytes = 64;
+const machineOffset = 18;
+
+/** Why an ELF file must not be given to the loader; undefined for files that are none, of which the loader has its own to say. */
+export function elfRefusal(path: string, arch: string = process.arch): Reason | undefined {
   const file = openSync(path, "r");
   try {
     const { size } = fstatSync(file);
     const header = part(file, 0, Math.min(headerBytes, size));
-    if (header.length < 4 || header.readUInt32BE(0) !== 0x7f454c46) return false;
-    return header.length < headerBytes || endOf(file, header, size) > size;
+    if (header.length < 4 || header.readUInt32BE(0) !== 0x7f454c46) return undefined;
+    return machineRefusal(path, header, arch) ?? (isCutOff(file, header, size) ? cutOff(path) : undefined);
   } finally {
     closeSync(file);
   }
 }
 
-/** The end of what the headers speak of. Headers of another byte order are another machine's: the loader refuses them. */
+const cutOff = (path: string): Reason => reasonOf("LIBRARY_LOAD_FAILED", `${path} ends before its contents do.`);
+
+function machineRefusal(path: string, header: Buffer, arch: string): Reason | undefined {
+  const here = machines[arch];
+  if (!here || header.length < machineOffset + 2) return undefined;
+  const [elfClass, order] = [header[4]!, header[5]!];
+  const machine = order === 2 ? header.readUInt16BE(machineOffset) : header.readUInt16LE(machineOffset);
+  if (elfClass === here[0] && order === here[1] && machine === here[2]) return undefined;
+  const found = machineName(elfClass, order, machine);
+  return reasonOf("LIBRARY_WRONG_ARCHITECTURE", `${path} is made for ${found}; this process is ${arch}.`);
+}
+
+function machineName(elfClass: number, order: number, machine: number): string {
+  const known = Object.entries(machines).find(([, [c, o, m]]) => c === elfClass && o === order && m === machine);
+  if (known) return known[0];
+  const bits = elfClass === 1 ? "32 bits" : elfClass === 2 ? "64 bits" : "an unknown word size";
+  return `another machine (${bits}, machine number ${machine})`;
+}
+
+/** Whether the file ends before its segments or its section table do. */
+const isCutOff = (file: number, header: Buffer, size: number): boolean =>
+  header.length < headerBytes || endOf(file, header, size) > size;
+
+/** The end of what the headers speak of. Headers of another byte order are another machine's. */
 function endOf(file: number, header: Buffer, size: number): number {
   const layout = layouts[header[4]!];
   if (!layout || header[5] !== 1) return 0;

@@ -3,8 +3,14 @@
  * passed by its address, without a copy.
  */
 import { type LibraryHandle, load, pointer, struct } from "koffi";
-import type { IdentityFunctions, NativeFunctions } from "./functions.js";
-import { functionSignatures, identitySignatures, type Signature, stepFields } from "./signatures.js";
+import type { IdentityFunctions, NativeFunctions, OptionalFunctions, RequiredFunctions } from "./functions.js";
+import {
+  functionSignatures,
+  identitySignatures,
+  optionalSignatures,
+  type Signature,
+  stepFields,
+} from "./signatures.js";
 
 /** A library in this process; it is never unloaded. */
 export interface OpenedLibrary {
@@ -16,7 +22,10 @@ export interface OpenedLibrary {
 /** Throws with the loader's own words, or when this is no library of ours. */
 export function openLibrary(path: string): OpenedLibrary {
   const handle = load(path);
-  return { identity: bind(handle, identitySignatures), functions: () => bind(handle, functionSignatures) };
+  return {
+    identity: bind(handle, identitySignatures),
+    functions: () => ({ ...bind<RequiredFunctions>(handle, functionSignatures), ...bindOptional(handle) }),
+  };
 }
 
 function bind<F extends object>(handle: LibraryHandle, wanted: Readonly<Record<keyof F, Signature>>): F {
@@ -25,6 +34,15 @@ function bind<F extends object>(handle: LibraryHandle, wanted: Readonly<Record<k
     handle.func(name, result, parameters.map(koffiType)),
   ]);
   return Object.fromEntries(entries) as F;
+}
+
+function bindOptional(handle: LibraryHandle): OptionalFunctions {
+  try {
+    return bind<OptionalFunctions>(handle, optionalSignatures);
+  } catch {
+    // Left out: then nothing more is known of a failure than its status.
+    return {};
+  }
 }
 
 // Without a name: two copies of this module may share one koffi.

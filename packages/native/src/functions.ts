@@ -51,6 +51,12 @@ export interface QueueFunctions {
   hb_memory(queue: Pointer, used: BigUint64Array, pooled: BigUint64Array): void;
 }
 
+/** What a library may leave out. */
+export interface OptionalFunctions {
+  /** The device's own number of the latest failure; 0: none. */
+  hb_last_error?(): number;
+}
+
 /** Sizes of packed weights in bytes; 0: the library has no packed form for the shape. */
 export interface PackingFunctions {
   hb_pack_4bit_bytes(n: number, k: number, blockSize: number): number;
@@ -256,4 +262,5 @@ export interface EnqueueFunctions {
   ): Status;
 }
 
-export type NativeFunctions = QueueFunctions & PackingFunctions & EnqueueFunctions;
+export type RequiredFunctions = QueueFunctions & PackingFunctions & EnqueueFunctions;
+export type NativeFunctions = RequiredFunctions & OptionalFunctions;

@@ -1,7 +1,24 @@
 /** What backends over a native library share; bundled into them. */
 export type { BuildInfo } from "./build-info.js";
-export { type FoundLibrary, type LibraryCandidate, libraryCandidates, libraryFile } from "./library-candidates.js";
-export { type LoadedLibrary, type LoadOptions, libraryError, loadLibrary, type Refusal } from "./load-library.js";
+export {
+  type FoundLibrary,
+  type LibraryCandidate,
+  type ListedLibrary,
+  libraryCandidates,
+  libraryFile,
+  listLibraries,
+  verifiedLibrary,
+} from "./library-candidates.js";
+export { type Environment, userStore } from "./library-places.js";
+export {
+  type LoadedLibrary,
+  type LoadOptions,
+  libraryError,
+  loadLibrary,
+  type Refusal,
+  tryOut,
+} from "./load-library.js";
+export type { ManifestEntry } from "./manifest.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
 export { reasonOf } from "./reason.js";
 export { runScript, type ScriptEnding, type ScriptOptions, scriptObstacle } from "./script-process.js";

@@ -1,16 +1,18 @@
 /** Loading a native library: each candidate is tried in a process of its own first, and every refusal is kept. */
 import { type ErrorCode, type HalfbyteError, halfbyteError, logOnce, messageOf, type Reason } from "@halfbyte/core";
 import type { BuildInfo } from "./build-info.js";
-import { isCutOff } from "./elf.js";
+import { elfRefusal } from "./elf.js";
 import type { NativeFunctions } from "./functions.js";
 import { identify, wrongBackend } from "./identity.js";
 import type { FoundLibrary, LibraryCandidate } from "./library-candidates.js";
+import { loadRefusal } from "./load-refusal.js";
 import { type ProbeOptions, probe } from "./probe.js";
-import { reasonOf } from "./reason.js";
 
 export interface LoadOptions extends ProbeOptions {
   /** For when no library is there. */
   readonly remedy?: string;
+  /** How to say that none of the candidates works. Default: libraryError(). */
+  readonly noneLeft?: (refused: readonly Refusal[]) => HalfbyteError;
 }
 
 export interface Refusal extends Reason {
@@ -36,7 +38,7 @@ export async function loadLibrary(
     if ("functions" in outcome) return announced({ ...outcome, refused });
     refused.push({ path: candidate.path, ...outcome });
   }
-  throw libraryError(options.backend, refused, options.remedy);
+  throw options.noneLeft?.(refused) ?? libraryError(options.backend, refused, options.remedy);
 }
 
 type Outcome = LoadedLibrary | Reason;
@@ -54,11 +56,12 @@ async function loadOnce(library: FoundLibrary, options: LoadOptions): Promise<Ou
   return backend === options.backend ? outcome : wrongBackend(path, backend, options.backend);
 }
 
-async function tryLibrary(library: FoundLibrary, options: LoadOptions): Promise<Outcome> {
-  const { path } = library;
-  if (isCutOff(path)) return reasonOf("LIBRARY_LOAD_FAILED", `${path} ends before its contents do.`);
-  return (await probe(library, options)) ?? load(path, options.backend);
-}
+const tryLibrary = async (library: FoundLibrary, options: LoadOptions): Promise<Outcome> =>
+  (await tryOut(library, options)) ?? load(library.path, options.backend);
+
+/** Why this library must not be loaded: by its headers, then by what it does in a process of its own. Loads nothing into this one. */
+export const tryOut = async (library: FoundLibrary, options: ProbeOptions): Promise<Reason | undefined> =>
+  elfRefusal(library.path) ?? (await probe(library, options));
 
 /** A pass that was remembered may be of another day: what costs nothing is asked again. */
 async function load(path: string, backend: string): Promise<Outcome> {
@@ -69,7 +72,7 @@ async function load(path: string, backend: string): Promise<Outcome> {
     const build = identify(path, backend, { version: identity.hb_abi_version(), info: identity.hb_build_info() });
     return "code" in build ? build : { path, functions: functions(), build, refused: [] };
   } catch (thrown) {
-    return reasonOf("LIBRARY_LOAD_FAILED", `${path}: ${messageOf(thrown)}.`);
+    return loadRefusal(path, messageOf(thrown));
   }
 }
 

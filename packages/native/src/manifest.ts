@@ -9,36 +9,49 @@ import { abiVersion } from "./abi.js";
 import { reasonOf } from "./reason.js";
 
 /** What the loader needs of an entry; whoever wrote it may say more. */
-interface ManifestEntry {
+export interface ManifestEntry {
   readonly file: string;
   readonly sha256: string;
   readonly abi: number;
+  readonly [more: string]: unknown;
 }
 
 /** Why the manifest speaks against a library with this hash. A folder may lack it where the user vouches for what is in it. */
 export function manifestRefusal(path: string, sha256: string, required: boolean): Reason | undefined {
-  const manifest = join(dirname(path), "manifest.json");
-  if (!existsSync(manifest) && !required) return undefined;
-  const entry = entryOf(manifest, basename(path));
-  if ("code" in entry) return entry;
+  if (!existsSync(manifestOf(path)) && !required) return undefined;
+  const { entry, refusal } = manifestEntry(path);
+  if (!entry) return refusal;
   if (entry.sha256 !== sha256)
     return reasonOf("LIBRARY_CHANGED", `${path} has another SHA-256 than its manifest says.`);
-  if (entry.abi !== abiVersion)
-    return reasonOf("LIBRARY_ABI_MISMATCH", `${path} has ABI version ${entry.abi}; this package needs ${abiVersion}.`);
-  return undefined;
+  return abiRefusal(path, entry);
 }
 
-function entryOf(manifest: string, file: string): ManifestEntry | Reason {
+export function abiRefusal(path: string, { abi }: ManifestEntry): Reason | undefined {
+  if (abi === abiVersion) return undefined;
+  return reasonOf("LIBRARY_ABI_MISMATCH", `${path} has ABI version ${abi}; this package needs ${abiVersion}.`);
+}
+
+type Lookup =
+  | { readonly entry: ManifestEntry; readonly refusal?: never }
+  | { readonly entry?: never; readonly refusal: Reason };
+
+/** What the manifest beside a library says about it. */
+export function manifestEntry(path: string): Lookup {
+  const [manifest, file] = [manifestOf(path), basename(path)];
   try {
     const { libraries } = JSON.parse(readFileSync(manifest, "utf8")) as { libraries: readonly unknown[] };
     const entry = libraries.filter(isEntry).find((entry) => entry.file === file);
-    return entry ?? reasonOf("LIBRARY_MANIFEST_INVALID", `${manifest} says nothing about ${file}.`);
+    return entry ? { entry } : invalid(`${manifest} says nothing about ${file}.`);
   } catch (thrown) {
-    return reasonOf("LIBRARY_MANIFEST_INVALID", `${manifest} cannot be read: ${messageOf(thrown)}.`);
+    return invalid(`${manifest} cannot be read: ${messageOf(thrown)}.`);
   }
 }
 
+const invalid = (message: string): Lookup => ({ refusal: reasonOf("LIBRARY_MANIFEST_INVALID", message) });
+
+const manifestOf = (path: string): string => join(dirname(path), "manifest.json");
+
 function isEntry(value: unknown): value is ManifestEntry {
-  const { file, sha256, abi } = (value ?? {}) as Partial<Record<keyof ManifestEntry, unknown>>;
+  const { file, sha256, abi } = (value ?? {}) as Partial<Record<"file" | "sha256" | "abi", unknown>>;
   return typeof file === "string" && typeof sha256 === "string" && typeof abi === "number";
 }

@@ -32,6 +32,8 @@ export interface NativeDeviceOptions {
   /** The operations the library has kernels for, by C name without hb_. Absent: all of them. */
   readonly operations?: readonly string[];
   readonly device?: number;
+  /** What an error number of the device's own interface means. */
+  readonly explain?: (error: number) => Reason | undefined;
   /** 0: as many as the machine has. */
   readonly threads?: number;
   /** fast (default): weights of products are kept a second time, as the library reads them best; lean: they are not. */
@@ -58,7 +60,8 @@ export class NativeDevice implements Device {
   #closing: Promise<void> | undefined;
 
   constructor(functions: NativeFunctions, options: NativeDeviceOptions) {
-    const { name, tier, maxTensorBytes, variantOf, operations, device = 0, threads = 0, memory = "fast" } = options;
+    const { name, tier, maxTensorBytes, variantOf, operations, memory = "fast" } = options;
+    const { device = 0, threads = 0, explain } = options;
     this.#functions = functions;
     this.#memory = memory;
     this.name = name;
@@ -70,7 +73,7 @@ export class NativeDevice implements Device {
     this.lost = new Promise((resolve) => {
       lose = ({ code, message, remedy }) => resolve({ code, message, remedy });
     });
-    this.queue = new NativeQueue(functions, { device, threads, onLost: lose });
+    this.queue = new NativeQueue(functions, { device, threads, onLost: lose, ...(explain && { explain }) });
     this.packed = new PackedWeights({
       allocate: (byteLength) => this.#take(byteLength, false),
       free: (pointer) => this.#release(pointer),

@@ -2,7 +2,7 @@
  * A queue of a native library, seen from the event loop: enqueueing returns at once, waiting is a promise. Many may wait, but one
  * native wait runs at a time: entries are done in order, so whoever waits for an earlier one is served by it too.
  */
-import { type ErrorCode, type HalfbyteError, halfbyteError } from "@halfbyte/core";
+import { type ErrorCode, type HalfbyteError, halfbyteError, type Reason } from "@halfbyte/core";
 import { status } from "./abi.js";
 import type { EnqueueFunctions, Entry, NativeFunctions, Pointer, Status } from "./functions.js";
 import { InlineBudget } from "./inline-budget.js";
@@ -28,6 +28,8 @@ export interface QueueOptions {
   readonly device: number;
   /** 0: as many as the machine has. */
   readonly threads: number;
+  /** What an error number of the device's own interface means (hb_last_error). */
+  readonly explain?: (error: number) => Reason | undefined;
   /** Called once, when the device is gone. */
   readonly onLost: (error: HalfbyteError) => void;
 }
@@ -210,11 +212,20 @@ export class NativeQueue {
 
   #failure(what: string, result: Status): HalfbyteError | undefined {
     if (result === status.ok) return undefined;
-    const [code, message] = failures[result] ?? unknownFailure;
-    const error = halfbyteError(code, `${message} (${what}, status ${result}).`);
-    if (code === "DEVICE_LOST") this.options.onLost(error);
+    const number = this.functions.hb_last_error?.() ?? 0;
+    const error = failureOf(what, result, number, number === 0 ? undefined : this.options.explain?.(number));
+    if (result === status.deviceLost) this.options.onLost(error);
     return error;
   }
+}
+
+/** A status that says no more than that something failed takes the code of the device's own error. */
+function failureOf(what: string, result: Status, number: number, explained: Reason | undefined): HalfbyteError {
+  const [code, message] = failures[result] ?? unknownFailure;
+  const told = `${message} (${what}, status ${result}${number === 0 ? "" : `, error ${number}`}).`;
+  if (!explained) return halfbyteError(code, told);
+  const better = code === "KERNEL_FAILED" ? (explained.code as ErrorCode) : code;
+  return halfbyteError(better, `${told} ${explained.message}`, { remedy: explained.remedy });
 }
 
 type Failure = readonly [ErrorCode, string];

@@ -14,11 +14,14 @@ const say = (news) => writeSync(3, `${JSON.stringify(news)}\n`);
 const request = JSON.parse(process.argv[2]);
 const { load } = require("koffi");
 
+/** The device's own number of what failed; a library that numbers its errors replaces this. */
+let lastError = () => 0;
+
 try {
   tryLibrary();
   say({ step: "closing" });
 } catch (thrown) {
-  say({ thrown: thrown instanceof Error ? thrown.message : String(thrown) });
+  say({ thrown: thrown instanceof Error ? thrown.message : String(thrown), error: lastError() });
 }
 
 function tryLibrary() {
@@ -33,24 +36,34 @@ function tryLibrary() {
   say({ step: "binding" });
   for (const name of request.names) library.symbol(name);
   const functions = bind(library, Object.keys(request.signatures));
+  lastError = errorNumberOf(library);
   say({ step: "computing" });
-  say({ answer: quantize(functions, request.question) });
+  say({ answer: quantize(functions, request) });
 }
 
 function bind(library, names) {
   return Object.fromEntries(names.map((name) => [name, library.func(name, ...request.signatures[name])]));
 }
 
-/** The question answered by hb_quantize_4bit on the first device. */
-function quantize(hb, { x, code, blockSize, dtype, format, profile }) {
+/** Libraries may leave this function out. */
+function errorNumberOf(library) {
+  try {
+    return library.func("hb_last_error", "int32_t", []);
+  } catch {
+    return lastError;
+  }
+}
+
+/** The question answered by hb_quantize_4bit on the device. */
+function quantize(hb, { device, question: { x, code, blockSize, dtype, format, profile } }) {
   const created = [null];
-  expectOk("hb_queue_create", hb.hb_queue_create(0, 1, created));
+  expectOk("hb_queue_create", hb.hb_queue_create(device, 1, created));
   const [queue] = created;
   const input = Float32Array.from(x);
   const codes = new Uint8Array(Math.ceil(x.length / 2));
   const absmax = new Float32Array(Math.ceil(x.length / blockSize));
   const [onDevice, codesThere, absmaxThere] = [input, codes, absmax].map((array) =>
-    hb.hb_alloc(queue, array.byteLength, 0),
+    expectMemory(hb.hb_alloc(queue, array.byteLength, 0)),
   );
   expectOk("hb_write", hb.hb_write(queue, onDevice, 0, input, input.byteLength, 0));
   expectOk(
@@ -75,6 +88,11 @@ function quantize(hb, { x, code, blockSize, dtype, format, profile }) {
   for (const pointer of [onDevice, codesThere, absmaxThere]) hb.hb_free(queue, pointer);
   hb.hb_queue_destroy(queue);
   return { codes: [...codes], absmax: [...absmax] };
+}
+
+function expectMemory(tensor) {
+  if (tensor === null) throw new Error("hb_alloc found no memory");
+  return tensor;
 }
 
 function expectOk(name, status) {

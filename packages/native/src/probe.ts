@@ -7,14 +7,19 @@ import { abiVersion } from "./abi.js";
 import { type Identity, identify } from "./identity.js";
 import { type Answer, isSameAnswer, knownAnswer, type Question, question } from "./known-answer.js";
 import type { FoundLibrary } from "./library-candidates.js";
+import { loadRefusal } from "./load-refusal.js";
 import { type ProbeRun, probeObstacle, runProbe } from "./probe-process.js";
 import { reasonOf } from "./reason.js";
 import { signatures } from "./signatures.js";
 
 export interface ProbeOptions {
   readonly backend: string;
-  /** What a pass holds for beside the library's bytes: the processor and its cap, or the driver and its GPUs. */
-  readonly machine: readonly string[];
+  /** What a pass holds for beside the library's bytes: the processor and its cap, or the driver and its GPUs. Undefined: it is not remembered. */
+  readonly machine: readonly string[] | undefined;
+  /** The device that is tried. Default: the first. */
+  readonly device?: number;
+  /** What an error number of the device's own interface means (hb_last_error). */
+  readonly explain?: (error: number) => Reason | undefined;
   /** Default: 20 seconds. */
   readonly limitMs?: number;
   readonly signal?: AbortSignal;
@@ -26,6 +31,7 @@ export interface ProbeRequest {
   readonly abiVersion: number;
   /** Every function that must be there. */
   readonly names: readonly string[];
+  readonly device: number;
   /** Those that are called. */
   readonly signatures: Readonly<Record<string, unknown>>;
   readonly question: Question;
@@ -35,6 +41,8 @@ export interface ProbeRequest {
 export interface ProbeReport {
   readonly step: keyof typeof steps;
   readonly thrown?: string;
+  /** What hb_last_error says then, where the library has it. */
+  readonly error?: number;
   readonly identity?: Identity;
   readonly answer?: Answer;
 }
@@ -69,30 +77,32 @@ const passes = passCache("probe");
 /** Why this library must not be loaded; undefined when it passed, now or on an earlier day. Rejects only when aborted. */
 export async function probe(library: FoundLibrary, options: ProbeOptions): Promise<Reason | undefined> {
   const key = keyOf(library, options);
-  if (passes.has(key)) return undefined;
+  if (key !== undefined && passes.has(key)) return undefined;
   const refusal = await tryInChild(library.path, options);
-  if (!refusal) passes.add(key);
+  if (!refusal && key !== undefined) passes.add(key);
   return refusal;
 }
 
-const keyOf = ({ sha256 }: FoundLibrary, { backend, machine }: ProbeOptions): string =>
-  JSON.stringify([version, process.version, process.platform, process.arch, backend, sha256, machine]);
+const keyOf = ({ sha256 }: FoundLibrary, { backend, machine, device = 0 }: ProbeOptions): string | undefined =>
+  machine &&
+  JSON.stringify([version, process.version, process.platform, process.arch, backend, device, sha256, machine]);
 
 async function tryInChild(path: string, options: ProbeOptions): Promise<Reason | undefined> {
-  const { backend, limitMs = defaultLimitMs, signal } = options;
+  const { device = 0, limitMs = defaultLimitMs, signal } = options;
   const obstacle = probeObstacle();
   if (obstacle) return unavailable(path, obstacle);
   try {
-    const [run, expected] = await Promise.all([runProbe(requestOf(path), limitMs, signal), knownAnswer()]);
-    return verdict(path, backend, run, expected);
+    const [run, expected] = await Promise.all([runProbe(requestOf(path, device), limitMs, signal), knownAnswer()]);
+    return verdict(path, options, run, expected);
   } catch (thrown) {
     if (isHalfbyteError(thrown)) throw thrown;
     return unavailable(path, messageOf(thrown));
   }
 }
 
-const requestOf = (path: string): ProbeRequest => ({
+const requestOf = (path: string, device: number): ProbeRequest => ({
   path,
+  device,
   abiVersion,
   names: Object.keys(signatures),
   signatures: Object.fromEntries(called.map((name) => [name, signatures[name]])),
@@ -103,17 +113,27 @@ const unavailable = (path: string, why: string): Reason =>
   reasonOf("PROBE_UNAVAILABLE", `${path} cannot be tried in a process of its own: ${why}`);
 
 /** The first of its faults, the most telling first. */
-function verdict(path: string, backend: string, run: ProbeRun, expected: Answer): Reason | undefined {
+function verdict(path: string, options: ProbeOptions, run: ProbeRun, expected: Answer): Reason | undefined {
   const { step, thrown, identity, answer } = run.report;
-  const [doing, code] = steps[step];
+  const [doing] = steps[step];
   if (step === "starting") return unavailable(path, endingOf(run));
-  if (thrown !== undefined) return reasonOf(code, `${path}, ${doing}: ${thrown}.`);
-  if (run.timedOut) return reasonOf("LIBRARY_HUNG", `${path} hung, ${doing}.`);
-  const who = identity && identify(path, backend, identity);
+  const who = identity && identify(path, options.backend, identity);
   if (who && "code" in who) return who;
+  if (thrown !== undefined) return failureOf(path, run.report, options);
+  if (run.timedOut) return reasonOf("LIBRARY_HUNG", `${path} hung, ${doing}.`);
   if (step !== "closing" || run.code !== 0) return reasonOf("LIBRARY_CRASHED", `${path}, ${doing}: ${endingOf(run)}`);
   if (isSameAnswer(answer, expected)) return undefined;
   return reasonOf("LIBRARY_WRONG_ANSWER", `${path} quantizes a few known numbers wrongly.`);
+}
+
+/** What threw: by the loader's words, by the device's own number, or by what was being done. */
+function failureOf(path: string, { step, thrown = "", error = 0 }: ProbeReport, { explain }: ProbeOptions): Reason {
+  const [doing, code] = steps[step];
+  if (step === "loading") return loadRefusal(path, thrown, doing);
+  const explained = error === 0 ? undefined : explain?.(error);
+  const number = error === 0 ? "" : `, error ${error}`;
+  if (!explained) return reasonOf(code, `${path}, ${doing}: ${thrown}${number}.`);
+  return { ...explained, message: `${path}, ${doing}: ${thrown}${number}. ${explained.message}` };
 }
 
 function endingOf({ code, signal, timedOut, stderr }: ProbeRun): string {

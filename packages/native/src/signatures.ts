@@ -1,5 +1,5 @@
 /** The C types of halfbyte.h, function by function; a test holds them to the header. */
-import type { IdentityFunctions, NativeFunctions, NativeStep } from "./functions.js";
+import type { IdentityFunctions, NativeStep, OptionalFunctions, RequiredFunctions } from "./functions.js";
 
 // C types. Pointers are all untyped: koffi would otherwise convert arrays element by element.
 const address = "void *";
@@ -17,8 +17,13 @@ export const identitySignatures: Readonly<Record<keyof IdentityFunctions, Signat
   hb_build_info: ["const char *", []],
 };
 
+/** HB_OPTIONAL ones. */
+export const optionalSignatures: Readonly<Record<keyof OptionalFunctions, Signature>> = {
+  hb_last_error: [i32, []],
+};
+
 /** In the order of the header. */
-export const functionSignatures: Readonly<Record<keyof NativeFunctions, Signature>> = {
+export const functionSignatures: Readonly<Record<keyof RequiredFunctions, Signature>> = {
   hb_queue_create: [i32, [i32, i32, pointerOut]],
   hb_queue_destroy: ["void", [address]],
   hb_queue_allow_inline: ["void", [address, i32]],

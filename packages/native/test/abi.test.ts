@@ -10,7 +10,7 @@ import {
   profileNumbers,
   status,
 } from "../src/abi.js";
-import { signatures, stepFields } from "../src/signatures.js";
+import { optionalSignatures, signatures, stepFields } from "../src/signatures.js";
 
 const header = readFileSync(new URL("../include/halfbyte.h", import.meta.url), "utf8");
 const code = header.replace(/\/\*[\s\S]*?\*\//g, "");
@@ -62,8 +62,9 @@ describe("functions of the ABI", () => {
     return typedefs[plain] ?? plain;
   }
 
-  const prototypes = [...code.matchAll(/HB_API ([\w\s]+?\*?)\s*(hb_\w+)\(([^;]*)\);/g)].map(
-    ([, result, name, parameters]) => ({
+  const prototypes = [...code.matchAll(/HB_(API|OPTIONAL) ([\w\s]+?\*?)\s*(hb_\w+)\(([^;]*)\);/g)].map(
+    ([, kind, result, name, parameters]) => ({
+      isOptional: kind === "OPTIONAL",
       name: name!,
       result: result!.trim(),
       parameters: parameters!
@@ -75,11 +76,15 @@ describe("functions of the ABI", () => {
   );
 
   it("are bound in the header's order, none left out", () => {
-    expect(Object.keys(signatures)).toEqual(prototypes.map(({ name }) => name));
+    const names = (wanted: boolean) =>
+      prototypes.filter(({ isOptional }) => isOptional === wanted).map(({ name }) => name);
+    expect(Object.keys(signatures)).toEqual(names(false));
+    expect(Object.keys(optionalSignatures)).toEqual(names(true));
   });
 
   it.each(prototypes)("$name", ({ name, result, parameters }) => {
-    const [boundResult, bound] = signatures[name as keyof typeof signatures];
+    const all = { ...signatures, ...optionalSignatures };
+    const [boundResult, bound] = all[name as keyof typeof all];
     expect(bound).toEqual(parameters);
     expect(boundResult).toBe(result === "const char *" ? result : kindOf(result));
   });

@@ -14,6 +14,8 @@ export class FakeLibrary {
   status: Status = 0;
   /** What waiting returns. */
   late: Status = 0;
+  /** The device's own number of a failure. */
+  lastError = 0;
   /** Size of every packed weight. */
   packedBytes = 0;
   /** What a quantizer finds. */
@@ -52,6 +54,7 @@ export class FakeLibrary {
         queue[0] = 1n;
         return 0;
       },
+      hb_last_error: () => this.lastError,
       hb_queue_destroy: () => void this.destroyed++,
       hb_queue_allow_inline: (_queue, allowed) => void this.inline.push(allowed),
       hb_queue_last: () => this.#last,

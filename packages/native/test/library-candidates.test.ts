@@ -4,7 +4,8 @@ import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { abiVersion } from "../src/abi.js";
-import { libraryCandidates, libraryFile, userStore } from "../src/library-candidates.js";
+import { libraryCandidates, libraryFile, listLibraries, verifiedLibrary } from "../src/library-candidates.js";
+import { userStore } from "../src/library-places.js";
 import { temporaryFolder } from "./stub.js";
 
 const file = "liba.so";
@@ -139,5 +140,48 @@ describe("the manifest", () => {
 
   it("may name several libraries", () => {
     expect(own(withFile({ ...entry, file: "libb.so", sha256: "0" }, entry)).sha256).toBe(sha256);
+  });
+});
+
+describe("all libraries whose name matches", () => {
+  const isMine = (name: string) => name.startsWith("lib");
+  const list = (...folders: readonly string[]) =>
+    listLibraries(isMine, folders, { XDG_DATA_HOME: "/nowhere", HALFBYTE_LIBRARY_PATH: "relative" });
+
+  it("come with what their manifests say, place by place and by name", () => {
+    const [first, second] = [withFile({ ...entry, version: "12.4" }), withFile({ ...entry, abi: 0 })];
+    copyFileSync(join(first, file), join(first, "lib0.so"));
+    expect(list(first, "/nowhere", second)).toEqual([
+      { path: join(first, "lib0.so"), refusal: expect.objectContaining({ code: "LIBRARY_MANIFEST_INVALID" }) },
+      { path: join(first, file), entry: expect.objectContaining({ version: "12.4" }) },
+      {
+        path: join(second, file),
+        entry: expect.anything(),
+        refusal: expect.objectContaining({ code: "LIBRARY_ABI_MISMATCH" }),
+      },
+    ]);
+  });
+
+  it("are not read: that comes before one is loaded", () => {
+    const folder = withFile({ ...entry, sha256: "0" });
+    const [listed] = list(folder);
+    expect(listed).toMatchObject({ entry: { sha256: "0" } });
+    expect(verifiedLibrary(listed!.path).refusal?.code).toBe("LIBRARY_CHANGED");
+    writeManifest(folder, { libraries: [entry] });
+    expect(verifiedLibrary(listed!.path)).toEqual({ path: listed!.path, sha256 });
+  });
+
+  it("are refused in places that everybody can write to", ({ skip }) => {
+    if (process.platform === "win32") skip("Windows has no such permission bits");
+    const folder = withFile(entry);
+    chmodSync(folder, 0o777);
+    const [listed] = listLibraries(isMine, [], { HALFBYTE_LIBRARY_PATH: folder, XDG_DATA_HOME: "/nowhere" });
+    expect(listed!.refusal?.code).toBe("LIBRARY_PATH_REFUSED");
+  });
+
+  it("may say anything in their manifest, and stay data", () => {
+    const folder = withFile({ ...entry, code: "EVIL", message: "x", remedy: "y" });
+    expect(list(folder)[0]).toMatchObject({ entry: { code: "EVIL" } });
+    expect(verifiedLibrary(join(folder, file)).refusal).toBeUndefined();
   });
 });

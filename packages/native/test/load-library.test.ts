@@ -1,9 +1,10 @@
 /** No library, whatever it does, takes this process down: it is refused with its reason, and the next candidate is used. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isHalfbyteError } from "@halfbyte/core";
+import { halfbyteError, isHalfbyteError } from "@halfbyte/core";
 import { afterEach, beforeEach, describe, expect, it, type TestContext, vi } from "vitest";
 import { type LoadOptions, libraryError, loadLibrary } from "../src/load-library.js";
+import { reasonOf } from "../src/reason.js";
 import {
   atLoad,
   compileLibrary,
@@ -49,7 +50,17 @@ describe("files that are no library", () => {
   it("a library of another machine", async (context) => {
     const path = join(temporaryFolder(), "libother.so");
     writeFileSync(path, elfOfAnotherMachine(context));
-    expect((await refusalOf(path)).code).toBe("LIBRARY_LOAD_FAILED");
+    const error = await refusalOf(path);
+    expect(error.code).toBe("LIBRARY_WRONG_ARCHITECTURE");
+    expect(error.message).toContain(`this process is ${process.arch}`);
+  });
+
+  it("one of 32 bits", async (context) => {
+    const path = stub(context, identity());
+    const bytes = readFileSync(path);
+    bytes[4] = 1;
+    writeFileSync(path, bytes);
+    expect((await refusalOf(path)).code).toBe("LIBRARY_WRONG_ARCHITECTURE");
   });
 
   it("one that ends early, wherever that is", async (context) => {
@@ -63,15 +74,17 @@ describe("files that are no library", () => {
   });
 
   it("one that needs a library which is not there", async (context) => {
-    const folder = temporaryFolder();
-    const needed = stub(context, "int needed(void) { return 1; }");
-    renameSync(needed, join(folder, "libneeded.so"));
-    const user = "int needed(void); int use(void) { return needed(); }";
-    const path = stub(context, user, "-L", folder, "-Wl,--no-as-needed", "-lneeded");
-    rmSync(folder, { recursive: true });
-    const error = await refusalOf(path);
-    expect(error).toMatchObject({ code: "LIBRARY_LOAD_FAILED", message: expect.stringContaining("libneeded.so") });
+    const error = await refusalOf(needing(context, "libneeded.so"));
+    expect(error).toMatchObject({
+      code: "LIBRARY_DEPENDENCY_MISSING",
+      message: expect.stringContaining("libneeded.so"),
+    });
   });
+});
+
+it("a library for another C library says so", async (context) => {
+  const error = await refusalOf(needing(context, "libc.musl-x86_64.so.1"));
+  expect(error).toMatchObject({ code: "LIBC_MUSL", remedy: expect.stringContaining("glibc") });
 });
 
 /** This Node's own header with the number of another machine. */
@@ -81,6 +94,17 @@ function elfOfAnotherMachine({ skip }: TestContext): Uint8Array {
   const machine = 18;
   bytes[machine] = bytes[machine] === 183 ? 62 : 183;
   return bytes;
+}
+
+/** A library linked against another one, which is gone by now. */
+function needing(context: TestContext, soname: string): string {
+  const folder = temporaryFolder();
+  const needed = stub(context, "int needed(void) { return 1; }", `-Wl,-soname,${soname}`);
+  renameSync(needed, join(folder, "libneeded.so"));
+  const user = "int needed(void); int use(void) { return needed(); }";
+  const path = stub(context, user, "-L", folder, "-Wl,--no-as-needed", "-lneeded");
+  rmSync(folder, { recursive: true });
+  return path;
 }
 
 describe("libraries that answer wrongly", () => {
@@ -119,6 +143,30 @@ describe("libraries that answer wrongly", () => {
       expect((await refusalOf(stub(context, await workingLibrary(mistake)))).code).toBe("LIBRARY_WRONG_ANSWER");
     },
   );
+});
+
+describe("the device's own error", () => {
+  const failing = async (context: TestContext): Promise<string> =>
+    stub(context, `${await workingLibrary("return HB_FAILED;")} int32_t hb_last_error(void) { return 209; }`);
+
+  it("stands beside the status", async (context) => {
+    expect((await refusalOf(await failing(context))).message).toContain("status 4, error 209");
+  });
+
+  it("is explained by who knows it", async (context) => {
+    const explain = (error: number) =>
+      reasonOf("CUDA_NO_CODE_FOR_GPU", `CUDA says ${error}: no kernel image.`, "Another library.");
+    expect(await refusalOf(await failing(context), { explain })).toMatchObject({
+      code: "CUDA_NO_CODE_FOR_GPU",
+      message: expect.stringContaining("CUDA says 209: no kernel image."),
+      remedy: "Another library.",
+    });
+  });
+
+  it("is not asked for by other failures", async (context) => {
+    const body = `${await workingLibrary("codes[0] ^= 1;")} int32_t hb_last_error(void) { return 209; }`;
+    expect((await refusalOf(stub(context, body))).message).not.toContain("209");
+  });
 });
 
 describe("libraries that end or stop their process", () => {
@@ -186,6 +234,13 @@ describe("the next candidate", () => {
     writeFileSync(path, "changed afterwards");
     expect((await loadLibrary([found(path)], options)).functions).toBe(first.functions);
     expect((await refusalOf(path, { backend: "cuda" })).code).toBe("LIBRARY_WRONG_KIND");
+  });
+
+  it("when there is none, the caller may say it in its own words", async () => {
+    const refusal = { code: "LIBRARY_CHANGED", message: "It was changed.", remedy: "" };
+    const noneLeft = (refused: readonly object[]) => halfbyteError("CUDA_NO_LIBRARY_FITS", `${refused.length} refused`);
+    const loading = loadLibrary([{ path: "/libs/a.so", refusal }], { ...options, noneLeft });
+    await expect(loading).rejects.toMatchObject({ code: "CUDA_NO_LIBRARY_FITS", message: "1 refused" });
   });
 
   it("when there is none, every refusal is told and the first telling one decides", () => {

@@ -44,6 +44,19 @@ describe("a pass", () => {
     expect(loads()).toBe(2);
   });
 
+  it("does not count for another device, which is the one that is tried", async (context) => {
+    const { path, loads } = await counted(context);
+    await probe(found(path), options);
+    expect(await probe(found(path), { ...options, device: 1 })).toBeUndefined();
+    expect(loads()).toBe(2);
+  });
+
+  it("is not remembered where nothing identifies the machine", async (context) => {
+    const { path, loads } = await counted(context);
+    for (let i = 0; i < 2; i++) expect(await probe(found(path), { ...options, machine: undefined })).toBeUndefined();
+    expect(loads()).toBe(2);
+  });
+
   it("does not count for other bytes", async (context) => {
     const { path, loads } = await counted(context);
     await probe(found(path), options);
