@@ -33,14 +33,33 @@ export function overrideOf(
   return { variable, value, asks, ...(ignored === undefined ? {} : { ignored }) };
 }
 
+/** What the variables ask for, else the option; those of CUDA before those of ROCm. */
+export function requestedLibrary(
+  env: Environment,
+  installed: readonly LibraryName[],
+  version?: string,
+): Override | undefined {
+  const named = overrideOf(env, "cuda", installed);
+  if (version === undefined) return named ?? overrideOf(env, "rocm", installed);
+  return named ? { ignored: optionName, ...named } : overrideByOption(version, installed);
+}
+
+const optionName = "the option version";
+
+function overrideByOption(value: string, installed: readonly LibraryName[]): Override {
+  const version = versionOfDigits("cuda", value);
+  const asks = version ? { runtime: "cuda" as const, version } : invalid(optionName, value, "cuda", installed);
+  return { variable: optionName, value, asks };
+}
+
 function invalid(variable: string, value: string, runtime: Runtime, installed: readonly LibraryName[]): Reason {
   const mine = installed.filter((library) => library.runtime === runtime);
   const example = mine[0] ? digitsOf(mine[0].version) : runtime === "cuda" ? "124" : "72";
-  const there = mine.length > 0 ? mine.map(libraryId).join(", ") : "none";
+  const there = mine.length > 0 ? [...new Set(mine.map(libraryId))].join(", ") : "none";
   return reasonOf(
     "OVERRIDE_INVALID",
     `${variable}="${value}" is not a version in digits, such as ${example}. Installed: ${there}.`,
-    `Set it to digits (${variable}=${example}), or unset it.`,
+    `Set it to digits, such as ${example}, or unset it.`,
   );
 }
 

@@ -296,7 +296,7 @@ export const errorCatalogue = {
   ),
   LIBC_MUSL: entry(
     "LibcMuslError",
-    "A native library is linked against glibc, and this system has musl (Alpine).",
+    "A native library and this system have different C libraries: glibc, and musl (Alpine).",
     "Use an image with glibc, such as Debian's; the cpu backend runs in WebAssembly here.",
   ),
   GLIBC_TOO_OLD: entry(

@@ -36,6 +36,8 @@ export interface Detection {
   readonly available: boolean;
   /** When not available. */
   readonly reason?: Reason;
+  /** Not available and no loss: there is no such hardware, and nobody asked for it but by the order of things. That it is skipped is no news. */
+  readonly irrelevant?: boolean;
   /** driver, host, toolkit, container, adapter; `build` identifies the kernels and lets a passed self-test be remembered. */
   readonly versions: { readonly [runtime: string]: string };
   readonly sources: readonly Source[];
@@ -61,6 +63,8 @@ export interface OpenReport {
   readonly skipped: readonly ({
     readonly provider: string;
     readonly stage: "detect" | "open" | "self-test";
+    /** As its detection says; never of a provider that was asked for by name. */
+    readonly irrelevant?: boolean;
   } & Reason)[];
   readonly selfTest: { readonly cases: number; readonly ms: number; readonly cached: boolean };
 }
@@ -155,7 +159,8 @@ async function tryProvider(provider: BackendProvider, options: OpenOptions, name
   const detection = await detectWithin(provider, options.signal);
   if (!("versions" in detection)) return detection;
   const refusal = refusalOf(detection, options.allowSoftwareGpu === true || named);
-  if (refusal) return { provider: provider.name, stage: "detect", ...refusal };
+  const irrelevant = detection.irrelevant === true && !named;
+  if (refusal) return { provider: provider.name, stage: "detect", ...refusal, ...(irrelevant && { irrelevant }) };
   const device = await openDevice(provider, options.signal);
   if ("stage" in device) return device;
   if (options.selfTest === false) return { device, selfTest: { cases: 0, ms: 0, cached: false } };
@@ -240,9 +245,12 @@ const reasonOf = ({ code, message, remedy }: Reason): Reason => ({ code, message
 const sayReason = ({ provider, stage, code, message, remedy }: Skipped): string =>
   `  ${provider} (${stage}, ${code}): ${message} ${remedy}`;
 
-/** A fallback is never silent: one warning names what was chosen and every reason. */
+/** A fallback is never silent: one warning names what was chosen and every reason. What is no loss is said to those who ask. */
 function announce(backend: Backend): Backend {
   const { chosen, skipped } = backend.report;
-  if (skipped.length > 0) logOnce("warn", `using backend "${chosen}" because\n${skipped.map(sayReason).join("\n")}`);
+  if (skipped.length === 0) return backend;
+  const news = skipped.filter(({ irrelevant }) => !irrelevant);
+  const [level, told] = news.length > 0 ? (["warn", news] as const) : (["info", skipped] as const);
+  logOnce(level, `using backend "${chosen}" because\n${told.map(sayReason).join("\n")}`);
   return backend;
 }

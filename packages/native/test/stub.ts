@@ -61,9 +61,9 @@ export const atLoad = (statements: string): string =>
   `__attribute__((constructor)) static void at_load() { ${statements} }`;
 
 /** Every function of the ABI. Memory is the process's own, and quantizing gives the known answer whatever is asked. */
-export async function workingLibrary(quantize = ""): Promise<string> {
+export async function workingLibrary(quantize = "", info?: string): Promise<string> {
   const { codes, absmax }: Answer = await knownAnswer();
-  const body = `${identity()}
+  const body = `${identity("HB_ABI_VERSION", info)}
   hb_status hb_queue_create(int32_t, int32_t, hb_queue **out) { *out = (hb_queue *)out; return HB_OK; }
   void *hb_alloc(hb_queue *, uint64_t bytes, int32_t) { return calloc(1, bytes); }
   void hb_free(hb_queue *, void *tensor) { free(tensor); }
