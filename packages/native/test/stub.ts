@@ -65,6 +65,7 @@ export async function workingLibrary(quantize = "", info?: string): Promise<stri
   const { codes, absmax }: Answer = await knownAnswer();
   const body = `${identity("HB_ABI_VERSION", info)}
   hb_status hb_queue_create(int32_t, int32_t, hb_queue **out) { *out = (hb_queue *)out; return HB_OK; }
+  int32_t hb_queue_done(hb_queue *, uint64_t) { return 1; }
   void *hb_alloc(hb_queue *, uint64_t bytes, int32_t) { return calloc(1, bytes); }
   void hb_free(hb_queue *, void *tensor) { free(tensor); }
   hb_status hb_write(hb_queue *, void *tensor, uint64_t offset, const void *host, uint64_t bytes, int32_t) {
