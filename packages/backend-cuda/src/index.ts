@@ -1,6 +1,10 @@
 /** The CUDA backend of halfbyte. Importing it does nothing: register it, or pass cuda() to openBackend(). */
 export { type Capability, parseCapability } from "./capability.js";
+export { type Choice, type ChooseOptions, choose } from "./choose.js";
+export { cuda } from "./cuda.js";
+export type { CudaOptions } from "./cuda-options.js";
 export { examine } from "./examine.js";
+export { type FindOptions, findLibraries } from "./find-libraries.js";
 export { type LibraryName, libraryFileOf, libraryId, parseLibraryFile, parseLibraryId } from "./library-name.js";
 export type {
   Examination,
@@ -12,6 +16,8 @@ export type {
   Toolkit,
 } from "./machine-facts.js";
 export { type NodeWorldOptions, nodeWorld } from "./node-world.js";
+export type { Override } from "./override.js";
+export { type ProbeLibraryOptions, probeLibrary } from "./probe-library.js";
 export { compareVersions, formatVersion, parseVersion, type Runtime, type RuntimeVersion } from "./runtime-version.js";
 export {
   type HostRuntime,

@@ -59,10 +59,12 @@ export const worldOf = (env: World["env"], loaded: readonly string[] = []): Worl
   application: "/nowhere",
   readText: unasked,
   readBytes: unasked,
+  stamp: unasked,
   list: unasked,
   realPath: unasked,
   run: unasked,
   openLibrary: unasked,
+  listDevices: unasked,
   loadedLibraries: async () => loaded,
 });
 

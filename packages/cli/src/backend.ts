@@ -1,5 +1,13 @@
 /** The backend of a command: what is installed, in order, or exactly the one asked for. */
-import { type Backend, type BackendProvider, halfbyteError, openBackend, type Reason, reference } from "@halfbyte/core";
+import {
+  type Backend,
+  type BackendProvider,
+  type ErrorCode,
+  halfbyteError,
+  openBackend,
+  type Reason,
+  reference,
+} from "@halfbyte/core";
 
 const packages = {
   cuda: "@halfbyte/backend-cuda",
@@ -33,8 +41,22 @@ export async function openNamed(name: string, signal?: AbortSignal): Promise<Bac
   const options = signal ? { signal } : {};
   if (name !== "auto") return openOnly(name, options);
   const found = await Promise.all((Object.keys(packages) as Packaged[]).map(importProvider));
-  return openBackend([...found.filter(isProvider), reference()], options);
+  return expectOverrides(await openBackend([...found.filter(isProvider), reference()], options));
 }
+
+/** Who names a library wants that one: a mistyped name must not end on another backend. */
+async function expectOverrides(backend: Backend): Promise<Backend> {
+  const wrong = backend.report.skipped.find(isWrongOverride);
+  if (!wrong) return backend;
+  await backend.dispose();
+  throw overrideError(wrong);
+}
+
+const overrideCodes: readonly string[] = ["OVERRIDE_INVALID", "OVERRIDE_NOT_FOUND"] satisfies ErrorCode[];
+
+const isWrongOverride = ({ code }: Reason): boolean => overrideCodes.includes(code);
+
+const overrideError = ({ code, message, remedy }: Reason) => halfbyteError(code as ErrorCode, message, { remedy });
 
 async function openOnly(name: string, options: { signal?: AbortSignal }): Promise<Backend> {
   const provider = name === "reference" ? reference() : await importProvider(checkedName(name));
@@ -43,6 +65,7 @@ async function openOnly(name: string, options: { signal?: AbortSignal }): Promis
   if (backend.report.chosen === name) return backend;
   await backend.dispose();
   const reason = backend.report.skipped.find((skipped) => skipped.provider === name)!;
+  if (isWrongOverride(reason)) throw overrideError(reason);
   throw halfbyteError("BACKEND_UNAVAILABLE", `Backend "${name}" cannot be used: ${reason.message} (${reason.code})`, {
     remedy: reason.remedy,
   });

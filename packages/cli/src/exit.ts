@@ -9,6 +9,8 @@ const special: Readonly<Record<string, number>> = {
   UNKNOWN_FORMAT: exitCodes.usage,
   UNSUPPORTED_BLOCK_SIZE: exitCodes.usage,
   OUTPUT_EXISTS: exitCodes.refused,
+  OVERRIDE_INVALID: exitCodes.refused,
+  OVERRIDE_NOT_FOUND: exitCodes.refused,
   ABORTED: exitCodes.interrupted,
 };
 

@@ -17,7 +17,7 @@ Examples:
   halfbyte dequantize ./SmolLM2-135M-nf4 -o ./SmolLM2-135M-float
   halfbyte selftest --backend reference --vectors ./golden
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused (the output exists), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused (the output exists, an override is wrong), 130 interrupted.
 `;
 
 function createProgram(): Command {
