@@ -1,5 +1,5 @@
 /** What the provider tells the registry, how it opens, and how loudly it speaks. Libraries are stubs: no GPU is needed. */
-import { logOnce, openBackend } from "@halfbyte/core";
+import { openBackend } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import { afterEach, beforeEach, describe, expect, it, type TestContext, vi } from "vitest";
 import { temporaryFolder } from "../../native/test/stub.js";
@@ -214,9 +214,4 @@ describe("open()", () => {
       await expect(opening).rejects.toMatchObject({ code, message: expect.stringContaining("cuda124") });
     }
   });
-});
-
-it("says a thing once", () => {
-  for (let i = 0; i < 2; i++) logOnce("warn", "cuda: once");
-  expect(saidAt("warn")).toHaveLength(1);
 });

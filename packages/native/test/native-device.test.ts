@@ -30,14 +30,14 @@ beforeEach(() => {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const codeOf = (thrown: unknown): string => (isHalfbyteError(thrown) ? thrown.code : String(thrown));
-const codeOfCall = (body: () => unknown): string => {
+const thrownBy = (body: () => unknown): unknown => {
   try {
-    body();
+    return body() && "nothing was thrown";
   } catch (thrown) {
-    return codeOf(thrown);
+    return thrown;
   }
-  return "nothing was thrown";
 };
+const codeOfCall = (body: () => unknown): string => codeOf(thrownBy(body));
 
 const bytes = Uint8Array.of(1, 2, 3);
 
@@ -124,6 +124,24 @@ describe("failures", () => {
   ])("status %d → %s", (status, code) => {
     library.status = status;
     expect(codeOfCall(() => backend.tensor("uint8", [3], bytes))).toBe(code);
+  });
+
+  it("carry the device's own number, and what it means to who knows it", () => {
+    const reason = { code: "CUDA_NOT_READY", message: "CUDA says 802.", remedy: "Wait." };
+    const explained = new NativeDevice(library.functions, {
+      name: "fake",
+      tier: "best",
+      maxTensorBytes: 2 ** 30,
+      variantOf: () => "best",
+      explain: () => reason,
+    });
+    Object.assign(library, { status: 4, lastError: 802 });
+    const write = (target: NativeDevice) => thrownBy(() => createBackend(target, report).tensor("uint8", [3], bytes));
+    expect(write(device)).toMatchObject({ code: "KERNEL_FAILED", message: expect.stringContaining("error 802") });
+    expect(write(explained)).toMatchObject({ code: "CUDA_NOT_READY", remedy: "Wait." });
+    expect(String(write(explained))).toContain("status 4, error 802). CUDA says 802.");
+    library.status = 1;
+    expect(write(explained)).toMatchObject({ code: "OUT_OF_MEMORY", remedy: "Wait." });
   });
 
   it("no memory → OUT_OF_MEMORY, and nothing stays behind", () => {

@@ -280,3 +280,26 @@ describe("abort", () => {
     expect(seen).toEqual([signal, signal]);
   });
 });
+
+describe("what is no loss", () => {
+  const noDriver = { code: "NO_DRIVER", message: "There is no driver.", remedy: "Install one." };
+  const nothingHere = fake.fakeProvider("gpu", {
+    detection: { available: false, reason: noDriver, irrelevant: true, devices: [] },
+  });
+
+  test("is kept in the report, and no news", async () => {
+    const { report } = await openBackend([nothingHere, fake.fakeProvider("a")], untested);
+    expect(report).toMatchObject({ chosen: "a", skipped: [{ provider: "gpu", code: "NO_DRIVER", irrelevant: true }] });
+    expect(warnings()).toEqual([]);
+  });
+  test("is a loss to who asks for it by name", async () => {
+    const { report } = await openBackend([nothingHere, fake.fakeProvider("a")], { ...untested, order: ["gpu", "a"] });
+    expect(report.skipped[0]).not.toHaveProperty("irrelevant");
+    expect(warnings().join()).toContain("NO_DRIVER");
+  });
+  test("stays out of a warning about something else", async () => {
+    await openBackend([nothingHere, fake.absent("b"), fake.fakeProvider("a")], untested);
+    expect(warnings().join()).toContain("b (detect");
+    expect(warnings().join()).not.toContain("gpu");
+  });
+});
