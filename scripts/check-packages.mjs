@@ -24,6 +24,8 @@ const attwArguments = {
     "./halfbyte_cpu.wasm",
     "./halfbyte_cpu.relaxed.wasm",
   ],
+  // As above.
+  "@halfbyte/backend-cuda": ["--profile", "node16"],
   // The main entry registers vitest tests, and vitest exists as ESM only: require() of it cannot work.
   "@halfbyte/conformance": ["--profile", "esm-only"],
   // A command: it exports its package.json and nothing else.

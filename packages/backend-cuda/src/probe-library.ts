@@ -44,6 +44,13 @@ function machineKey({ driver, kernelDriver, gpus }: MachineFacts): string[] | un
 
 /** A number that CUDA gave to a library, as a reason. */
 export const errorMeaning =
-  ({ driver }: Pick<MachineFacts, "driver">) =>
-  (status: number): Reason =>
-    cudaReason({ status, call: "The library", ...("major" in driver && { driver: driver as RuntimeVersion }) });
+  (facts: Pick<MachineFacts, "driver">) =>
+  (status: number): Reason => {
+    const driver = driverOf(facts);
+    return cudaReason({ status, call: "The library", ...(driver && { driver }) });
+  };
+
+function driverOf({ driver }: Pick<MachineFacts, "driver">): RuntimeVersion | "none" | undefined {
+  if ("major" in driver) return driver;
+  return driver.code === "CUDA_NO_DRIVER" ? "none" : undefined;
+}

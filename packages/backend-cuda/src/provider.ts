@@ -117,6 +117,7 @@ function deviceOf(
     // Where nobody told, the driver's refusal decides.
     maxTensorBytes: gpu?.memoryBytes ?? Number.MAX_SAFE_INTEGER,
     explain: errorMeaning(facts),
+    ...(build.operations && { operations: build.operations }),
     variantOf: (operation) => build.kernels[operation] ?? tier,
   });
 }

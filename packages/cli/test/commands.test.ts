@@ -1,6 +1,7 @@
 /** The commands as a user meets them: output, JSON, exit codes, interruption. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cuda } from "@halfbyte/backend-cuda";
 import {
   memoryRepository,
   memorySink,
@@ -212,6 +213,35 @@ describe("selftest", () => {
   });
 });
 
+describe("an override of the CUDA library", () => {
+  const quantize = (...more: string[]) => ["quantize", model, "-o", at("out"), "--format", "nf4", ...more];
+
+  it.each([
+    ["12.4", "OVERRIDE_INVALID"],
+    ["", "OVERRIDE_INVALID"],
+    ["999", "OVERRIDE_NOT_FOUND"],
+  ])("of %j ends the command with 3 instead of running elsewhere", async (value, says) => {
+    for (const options of [[], ["--backend", "cuda"]]) {
+      const finished = await halfbyte(quantize(...options), { env: { HALFBYTE_CUDA_VERSION: value } });
+      expect(finished.code).toBe(3);
+      expect(finished.stderr).toContain(says);
+      expect(existsSync(at("out"))).toBe(false);
+    }
+  });
+
+  it("is none of the business of a command that names another backend", async () => {
+    const options = { env: { HALFBYTE_CUDA_VERSION: "999" } };
+    expect((await halfbyte(quantize("--backend", "reference"), options)).code).toBe(0);
+  });
+});
+
+it("says nothing about CUDA where there is no NVIDIA hardware", async ({ skip }) => {
+  const { reason, irrelevant } = await cuda().detect();
+  if (!irrelevant) skip(`CUDA is there, or should be: ${reason?.code ?? "available"}`);
+  const { stderr } = await halfbyte(["quantize", model, "-o", at("out"), "--format", "nf4"]);
+  expect(stderr).not.toMatch(/cuda/i);
+});
+
 describe("nonsense", () => {
   it.each([
     [["frobnicate"], 2, "unknown command"],
@@ -223,7 +253,7 @@ describe("nonsense", () => {
     [["quantize", "MODEL", "-o", "OUT", "--format", "int8", "--double-quant"], 2, "do not apply"],
     [["quantize", "MODEL", "-o", "MODEL", "--format", "nf4"], 2, "same path"],
     [["quantize", "MODEL", "-o", "OUT", "--format", "nf4", "--backend", "abacus"], 2, "abacus"],
-    [["quantize", "MODEL", "-o", "OUT", "--format", "nf4", "--backend", "cuda"], 1, "PACKAGE_NOT_INSTALLED"],
+    [["quantize", "MODEL", "-o", "OUT", "--format", "nf4", "--backend", "webgpu"], 1, "PACKAGE_NOT_INSTALLED"],
     [["quantize", "MODEL", "-o", "OUT", "--format", "nf4", "--skip", "**"], 1, "NOTHING_TO_QUANTIZE"],
     [["quantize", "nowhere", "-o", "OUT", "--format", "nf4"], 1, "INPUT_NOT_FOUND"],
     [["quantize", "MODEL", "-o", "/proc/self/nothing/here", "--format", "nf4"], 1, "DESTINATION_NOT_WRITABLE"],
