@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { glibcFloor } from "./glibc-floor.mjs";
+import { glibcFloor } from "../../../scripts/elf.mjs";
 
 const manifestOf = (library) => join(dirname(library), "manifest.json");
 

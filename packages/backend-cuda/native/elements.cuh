@@ -39,7 +39,7 @@ struct Bfloat16 {
 #if defined(HB_EMULATED)
   static uint16_t narrow(float value) { return narrow_to_bfloat16(value); }
 #else
-  static __device__ uint16_t narrow(float value) { return __bfloat16_as_ushort(__float2bfloat16_rn(value)); }
+  static __device__ uint16_t narrow(float value) { return static_cast<__nv_bfloat16_raw>(__float2bfloat16_rn(value)).x; }
 #endif
 };
 

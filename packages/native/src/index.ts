@@ -1,5 +1,5 @@
 /** What backends over a native library share; bundled into them. */
-export type { BuildInfo } from "./build-info.js";
+export { type BuildInfo, parseBuildInfo } from "./build-info.js";
 export {
   type FoundLibrary,
   type LibraryCandidate,
