@@ -33,6 +33,8 @@ const attwArguments = {
   // A library and its manifest.
   "@halfbyte/backend-cpu-linux-x64": null,
   "@halfbyte/backend-cpu-linux-arm64": null,
+  // Libraries, their manifest, and the notice for NVIDIA's runtime in them.
+  "@halfbyte/backend-cuda-linux-x64": null,
 };
 
 const forbidden = [
@@ -74,9 +76,17 @@ function fileProblems(files) {
     ...["workspace:", "@halfbyte/source"]
       .filter((word) => manifest.includes(word))
       .map((word) => `package.json still has "${word}"`),
-    ...["LICENSE"].filter((name) => !files.has(name)).map((name) => `${name} is missing`),
+    ...mustHave(names)
+      .filter((name) => !files.has(name))
+      .map((name) => `${name} is missing`),
   ];
 }
+
+/** NVIDIA's licence asks for a notice wherever its runtime is inside. */
+const mustHave = (names) => [
+  "LICENSE",
+  ...(names.some((name) => /^libhalfbyte_cuda/.test(name)) ? ["THIRD_PARTY_NOTICES.md"] : []),
+];
 
 async function publintProblems(tarball) {
   const bytes = readFileSync(tarball);

@@ -51,6 +51,8 @@ async function buildNative(name) {
   const scripts = [
     join("packages", "backend-cpu", "scripts", "build-native.mjs"),
     join("benchmarks", "scripts", "build-floors.mjs"),
+    // Minutes, with several toolkits; nothing but the tests needs them here.
+    ...(name?.startsWith("test") ? [join("packages", "backend-cuda", "scripts", "build-cuda.mjs")] : []),
   ];
   const codes = [];
   for (const script of scripts) codes.push(await node([join(root, script)]));

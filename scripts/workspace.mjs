@@ -3,17 +3,20 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { capture, node, pnpm, root } from "./run.mjs";
 
 const installStamp = join(root, "node_modules", ".halfbyte-installed");
 
-/** Packages of native libraries, one per platform. */
-const platformFolder = join(root, "packages", "backend-cpu", "platforms");
+/** Packages of native libraries, one per platform, and what puts the libraries into them. */
+const platformFolders = {
+  [join(root, "packages", "backend-cpu", "platforms")]: "stage-library.mjs",
+  [join(root, "packages", "backend-cuda", "platforms")]: "stage-libraries.mjs",
+};
 
 /** Every package of the workspace: its folder and its package.json. */
 export function packages() {
-  return [join(root, "packages"), platformFolder]
+  return [join(root, "packages"), ...Object.keys(platformFolders)]
     .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)))
     .filter((folder) => existsSync(join(folder, "package.json")))
     .map((folder) => ({ folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) }));
@@ -26,7 +29,8 @@ export function publishedPackages() {
 
 /** @param {string} folder of a platform's package */
 function hasLibrary(folder) {
-  const script = join(platformFolder, "..", "scripts", "stage-library.mjs");
+  const parent = dirname(folder);
+  const script = join(parent, "..", "scripts", platformFolders[parent]);
   return spawnSync(process.execPath, [script, "--check"], { cwd: folder, stdio: "ignore" }).status === 0;
 }
 

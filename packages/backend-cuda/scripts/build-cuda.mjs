@@ -44,7 +44,7 @@ async function main() {
   if (skip) return say(`${skip}; no CUDA library is built.`, wish.required.length > 0 ? 1 : 0);
   if (process.platform !== "linux" || process.arch !== "x64")
     return say("CUDA libraries are built on Linux on x86-64 only, for now.", wish.required.length > 0 ? 1 : 0);
-  if (wish.fetch && !(await fetched(wish))) return 1;
+  if (wish.fetch) await fetchMissing(wish);
   return buildAll(wish);
 }
 
@@ -88,15 +88,14 @@ function say(message, code) {
   return code;
 }
 
-/** Fetches what is wanted, can be fetched and is not here. */
-async function fetched({ toolkit, wanted, accepted }) {
+/** Fetches what is wanted, can be fetched and is not here. What cannot be had is a missing toolkit like any other. */
+async function fetchMissing({ toolkit, wanted, accepted }) {
   const here = findToolkits(toolkit).map(({ version }) => version);
   const missing = (wanted.length > 0 ? wanted : shipped).filter(
     (version) => isFetchable(version) && !here.includes(version),
   );
   const failure = await fetchToolkits(missing, { accepted });
   if (failure) console.error(failure);
-  return !failure;
 }
 
 function buildAll({ toolkit, wanted, required, ...options }) {
