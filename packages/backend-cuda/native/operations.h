@@ -4,6 +4,6 @@
 
 namespace hb {
 
-constexpr const char *kOperations[] = {"quantize_4bit", "dequantize_4bit", "quantize_blockwise", "dequantize_blockwise"};
+constexpr const char *kOperations[] = {"quantize_4bit", "dequantize_4bit", "quantize_blockwise", "dequantize_blockwise", "quantization_error"};
 
 }  // namespace hb

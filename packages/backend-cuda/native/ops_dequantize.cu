@@ -9,22 +9,13 @@ namespace {
 
 constexpr uint32_t kThreads = 256;
 
-struct Quantized {
-  const uint8_t *codes;
-  const float *absmax;
-  const float *table;
-  uint64_t size, block_size;
-  float offset;
-};
-
 template <class Codes>
-void enqueue_dequantize(hb_queue *queue, const Quantized &from, void *out, hb_dtype dtype) {
+void enqueue_dequantize(hb_queue *queue, const Coded &from, float offset, void *out, hb_dtype dtype) {
   queue->push([&](cudaStream_t stream) {
     if (from.size == 0) return;
     with_element(dtype, [&](auto element) {
       using Element = decltype(element);
-      const DequantizeTask<Element> task = {from.codes,  from.absmax, from.table, from.size, BlockOf(from.block_size),
-                                            from.offset, static_cast<typename Element::Storage *>(out)};
+      const DequantizeTask<Element> task = {from, offset, static_cast<typename Element::Storage *>(out)};
       launch(dequantize<Element, Codes>, thread_blocks(ceil_div(from.size, uint64_t{kPerThread} * kThreads)), kThreads, stream, task);
     });
   });
@@ -38,11 +29,11 @@ extern "C" {
 
 hb_status hb_dequantize_4bit(hb_queue *queue, const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint32_t block_size,
                              void *out, hb_dtype dtype) {
-  return hb::guarded([=] { hb::enqueue_dequantize<hb::Nibbles>(queue, {codes, absmax, code, size, block_size, 0}, out, dtype); });
+  return hb::guarded([=] { hb::enqueue_dequantize<hb::Nibbles>(queue, {codes, absmax, code, size, hb::BlockOf(block_size)}, 0, out, dtype); });
 }
 
 hb_status hb_dequantize_blockwise(hb_queue *queue, const uint8_t *codes, const float *absmax, const float *code, uint64_t size, uint64_t block_size,
                                   float offset, void *out, hb_dtype dtype) {
-  return hb::guarded([=] { hb::enqueue_dequantize<hb::Bytes>(queue, {codes, absmax, code, size, block_size, offset}, out, dtype); });
+  return hb::guarded([=] { hb::enqueue_dequantize<hb::Bytes>(queue, {codes, absmax, code, size, hb::BlockOf(block_size)}, offset, out, dtype); });
 }
 }

@@ -10,7 +10,7 @@ import { goldenCases } from "./cases/golden.js";
 import { int8Cases } from "./cases/int8.js";
 import { matmulCases } from "./cases/matmul.js";
 import { optimizerCases } from "./cases/optimizers.js";
-import { quantizationErrorCases } from "./cases/quantization-error.js";
+import { blockErrorCases, quantizationErrorCases } from "./cases/quantization-error.js";
 import { blockQuantizeCases, quantizeCases } from "./cases/quantize.js";
 import type { Suite } from "./cases/suite.js";
 import { thresholdCases } from "./cases/thresholds.js";
@@ -41,7 +41,7 @@ export function describeBackend(provider: BackendProvider, options: DescribeOpti
 
 /** The part about quantizing and decoding in blocks: for a backend whose other kernels are still to come. Formats with rows need more. */
 export function describeQuantization(provider: BackendProvider, options: DescribeOptions = {}): void {
-  describeCases(provider, options, [thresholdCases, blockQuantizeCases]);
+  describeCases(provider, options, [thresholdCases, blockQuantizeCases, blockErrorCases]);
 }
 
 function describeCases(

@@ -20,12 +20,22 @@ import { errorBound, errorFigures, tolerance } from "../tolerance.js";
 import { anyContent, anyFloat, anySeed, contentOf, normals } from "./data.js";
 import { floats, type Suite, scoped } from "./suite.js";
 
-export function quantizationErrorCases(suite: Suite): void {
+export const quantizationErrorCases = (suite: Suite): void => describeFormats(suite, formatNames());
+
+/** Without the formats that keep a scale for each row, which are made by kernels of their own. */
+export const blockErrorCases = (suite: Suite): void =>
+  describeFormats(
+    suite,
+    formatNames().filter((name) => getFormat(name).scales !== "row"),
+  );
+
+function describeFormats(suite: Suite, formats: readonly string[]): void {
   describe("quantizationError", () => {
-    for (const format of formatNames())
+    for (const format of formats)
       test(`${format} gives the reference kernel's figures, sums within their bound`, () => sameFigures(suite, format));
     test("blocks of sizes that no segment is a multiple of", () => oddBlocks(suite));
-    test("exact copies have no noise", () => exactCopies(suite));
+    test("rows of a width that no segment is a multiple of", () => oddRows(suite));
+    test("exact copies have no noise", () => exactCopies(suite, formats));
     test("zeros, and decoded values where the original has none", () => zeros(suite));
     test("a value that is not finite makes its segment NaN, and no other", () => nonFinite(suite));
     test("weightError() agrees with float64", () => agreesWithFloat64(suite));
@@ -94,6 +104,27 @@ async function oddBlocks(suite: Suite): Promise<void> {
     });
 }
 
+/** As they are stored: with every code there is. */
+async function oddRows(suite: Suite): Promise<void> {
+  const [rows, width] = [13, 1001];
+  const stats = normals(rows, 7).map(Math.abs);
+  await expectSame(suite, async (backend, own) => {
+    const codes = Int8Array.from({ length: rows * width }, (_, i) => ((i * 37) % 255) - 127);
+    const parts = {
+      format: "int8-rowwise",
+      shape: [rows, width],
+      dtype: "float16",
+      blockSize: 0,
+      codes: backend.tensor("int8", [rows, width], codes),
+      scales: { kind: "row", absmax: backend.tensor("float32", [rows], stats) },
+    } as const;
+    return {
+      x: own(floats(backend, "bfloat16", [rows, width], normals(rows * width, 8))),
+      weight: own(createQuantizedTensor(parts)),
+    };
+  });
+}
+
 async function expectSame(suite: Suite, make: Make): Promise<void> {
   await scoped(async (own) => {
     const [found, expected] = await Promise.all(
@@ -123,8 +154,8 @@ function expectRow(found: Float32Array, expected: Float32Array): void {
 }
 
 /** Decoded values as the original. */
-async function exactCopies({ backend }: Suite): Promise<void> {
-  for (const format of formatNames())
+async function exactCopies({ backend }: Suite, formats: readonly string[]): Promise<void> {
+  for (const format of formats)
     await scoped(async (own) => {
       const origin = own(floats(backend, "float32", [9, 1000], normals(9000, 6)));
       const weight = own(await quantize(origin, { format }));
