@@ -50,7 +50,7 @@ export function createBackend(device: Device, report: OpenReport): Backend {
   return new DeviceBackend(device, report);
 }
 
-/** Uploads a tensor piece by piece, so that the host never holds all of it. The pieces are not written to by anyone. */
+/** Uploads a tensor piece by piece: the host holds the one that the device takes and the next. The pieces are not written to by anyone. */
 export async function uploadTensor<D extends DType>(
   backend: Backend,
   dtype: D,
@@ -59,30 +59,12 @@ export async function uploadTensor<D extends DType>(
 ): Promise<Tensor<D>> {
   const { tensor, write } = (backend as DeviceBackend).reserve(dtype, shape);
   try {
-    for await (const piece of pieces) write(piece);
+    for await (const piece of pieces) await write(piece);
   } catch (thrown) {
     tensor.dispose();
     throw thrown;
   }
   return tensor;
-}
-
-/** Uploads tensors of one shape side by side: a step brings the next piece of each. */
-export async function uploadTensors<D extends DType>(
-  backend: Backend,
-  dtypes: readonly D[],
-  shape: Shape,
-  steps: AsyncIterable<readonly Uint8Array[]>,
-): Promise<Tensor<D>[]> {
-  const targets: ReturnType<DeviceBackend["reserve"]>[] = [];
-  try {
-    for (const dtype of dtypes) targets.push((backend as DeviceBackend).reserve(dtype, shape));
-    for await (const pieces of steps) for (const [i, { write }] of targets.entries()) write(pieces[i]!);
-  } catch (thrown) {
-    for (const { tensor } of targets) tensor.dispose();
-    throw thrown;
-  }
-  return targets.map(({ tensor }) => tensor as Tensor<D>);
 }
 
 class DeviceBackend implements Backend, TensorHost {
@@ -134,11 +116,12 @@ class DeviceBackend implements Backend, TensorHost {
     return this.#allocate(dtype, shape, true);
   }
 
-  /** An empty tensor and a function that appends bytes to it. */
-  reserve<D extends DType>(dtype: D, shape: Shape): { tensor: Tensor<D>; write: (bytes: Uint8Array) => void } {
+  /** An empty tensor and a function that appends bytes to it, once the device has taken those before. */
+  reserve<D extends DType>(dtype: D, shape: Shape): { tensor: Tensor<D>; write: (bytes: Uint8Array) => Promise<void> } {
     const tensor = this.#allocate(dtype, shape, false);
     let offset = 0;
-    const write = (bytes: Uint8Array) => {
+    const write = async (bytes: Uint8Array) => {
+      await this.device.drain();
       this.device.write(tensor.block.storage, offset, bytes, true);
       offset += bytes.byteLength;
     };

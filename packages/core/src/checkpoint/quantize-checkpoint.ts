@@ -2,11 +2,12 @@
  * From a checkpoint to a bitsandbytes checkpoint: tensor by tensor, one output shard per input shard, every other file copied.
  * Memory holds one weight and its codes at a time; the sink shows nothing before everything is written.
  */
-import { type Backend, uploadTensors } from "../backend.js";
+import { type Backend, uploadTensor } from "../backend.js";
 import { bytesOf } from "../dtype.js";
 import { halfbyteError, isHalfbyteError, throwIfAborted } from "../errors.js";
 import { getFormat } from "../formats/index.js";
 import { quantize } from "../quantize.js";
+import type { QuantizedTensor } from "../quantized-tensor.js";
 import type { Float, Tensor } from "../tensor.js";
 import {
   guessStateBytes,
@@ -280,35 +281,33 @@ class Run {
     return { ...report, bytesOut, bitsPerWeight: storedBitsPerWeight(host), ...measured };
   }
 
-  /** LLM.int8() sees float16 values, as upstream; the error is that of the stored ones, which are uploaded beside them then. */
+  /** Uploads the weight in pieces, quantizes it and reads the result. LLM.int8() sees float16 values, as upstream. */
   async #quantize(name: string, source: WeightSource): Promise<MeasuredWeight> {
-    const { backend, measure = true, signal } = this.options;
-    const dtype: Float = getFormat(this.plan.format).scales === "row" ? "float16" : source.dtype;
-    const dtypes = new Set(measure ? [dtype, source.dtype] : [dtype]);
+    const { profile = "reference", nonFinite = "error", measure = true, signal } = this.options;
+    const { format, blockSize, quantization } = this.plan;
+    const dtype: Float = getFormat(format).scales === "row" ? "float16" : source.dtype;
+    const choice = { format, nested: quantization.nested, profile, nonFinite, ...(signal && { signal }) };
     try {
-      const tensors = await uploadTensors(backend, [...dtypes], source.shape, encodedPieces(source, dtypes, signal));
-      try {
-        return await this.#quantizeTensor(tensors[0]!, tensors.at(-1)!, source.dtype);
-      } finally {
-        for (const tensor of tensors) tensor.dispose();
-      }
+      using x = await this.#upload(source, dtype);
+      using quantized = await quantize(x, blockSize === 0 ? choice : { ...choice, blockSize });
+      const host = { ...(await readWeight(quantized, signal)), dtype: source.dtype };
+      return measure ? { host, error: await this.#errorOf(quantized, x, source) } : { host };
     } catch (thrown) {
       throw withTensorName(thrown, name, source, dtype !== source.dtype);
     }
   }
 
-  async #quantizeTensor(x: Tensor<Float>, stored: Tensor<Float>, dtype: Float): Promise<MeasuredWeight> {
-    const { profile = "reference", nonFinite = "error", measure = true, signal } = this.options;
-    const { format, blockSize, quantization } = this.plan;
-    const choice = { format, nested: quantization.nested, profile, nonFinite, ...(signal && { signal }) };
-    using quantized = await quantize(x, blockSize === 0 ? choice : { ...choice, blockSize });
-    // Room for the codes.
-    if (x !== stored) x.dispose();
-    const [host, error] = await Promise.all([
-      readWeight(quantized, signal),
-      measure ? weightError(quantized, stored, signal) : undefined,
-    ]);
-    return { host: { ...host, dtype }, ...(error && { error }) };
+  /** Of the values as they are stored: those that were rounded first make room for them. */
+  async #errorOf(weight: QuantizedTensor, x: Tensor<Float>, source: WeightSource): Promise<WeightError> {
+    if (x.dtype === source.dtype) return weightError(weight, x, this.options.signal);
+    x.dispose();
+    using stored = await this.#upload(source, source.dtype);
+    return weightError(weight, stored, this.options.signal);
+  }
+
+  #upload(source: WeightSource, dtype: Float): Promise<Tensor<Float>> {
+    const { backend, signal } = this.options;
+    return uploadTensor(backend, dtype, source.shape, encodedPieces(source, dtype, signal));
   }
 }
 
@@ -317,14 +316,12 @@ interface MeasuredWeight {
   readonly error?: WeightError;
 }
 
-/** The next piece in each dtype. */
 async function* encodedPieces(
   source: WeightSource,
-  dtypes: Iterable<Float>,
+  dtype: Float,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array[]> {
-  for await (const piece of source.pieces(signal))
-    yield Promise.all(Array.from(dtypes, async (dtype) => bytesOf(await converted(piece, source.dtype, dtype))));
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of source.pieces(signal)) yield bytesOf(await converted(piece, source.dtype, dtype));
 }
 
 /** A non-finite value is reported with its tensor; a finite one may have overflowed on its way to float16. */
