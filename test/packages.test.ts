@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cudaLibrary, install, noStubs } from "../packages/backend-cuda/test/stub-libraries.js";
 import { type Captured, root } from "../scripts/run.mjs";
 import { readTarball } from "../scripts/tarball.mjs";
 import { type InstalledPackages, installedPackages, installTimeout, node, npx } from "./installed-packages.js";
@@ -12,7 +13,7 @@ beforeAll(async () => {
 }, installTimeout);
 
 describe("import and require", () => {
-  const entries = ["@halfbyte/core", "@halfbyte/core/node", "@halfbyte/backend-cpu"];
+  const entries = ["@halfbyte/core", "@halfbyte/core/node", "@halfbyte/backend-cpu", "@halfbyte/backend-cuda"];
 
   it.each(entries)("%s exports the same names to ESM and CJS", async (entry) => {
     const esm = await printed("names.mjs", `console.log(JSON.stringify(Object.keys(await import("${entry}")).sort()))`);
@@ -39,6 +40,23 @@ describe("import and require", () => {
     const tier = await printed(`wasm.${kind}`, openCpu(kind, { HALFBYTE_CPU_ISA: "wasm" }));
     expect(tier.trim()).toBe("wasm");
   });
+
+  it.for(["mjs", "cjs"])(
+    "the CUDA backend looks at the machine and tries a library, from %s",
+    async (kind, { skip }) => {
+      if (noStubs) skip(noStubs);
+      const folder = install({ id: "cuda124", body: await cudaLibrary("cuda124") });
+      const path = join(folder, "libhalfbyte_cuda124.so");
+      const said = await printed(
+        `cuda.${kind}`,
+        `${importFrom(kind, "backend-cuda")}
+      const { nodeWorld, examine, probeLibrary } = backend_cuda;
+      examine(nodeWorld(), { depth: "full" }).then(async ({ facts, sources }) =>
+        console.log(sources.length, await probeLibrary({ path: ${JSON.stringify(path)} }, facts)));`,
+      );
+      expect(said).toMatch(/^\d+ undefined$/m);
+    },
+  );
 
   const openCpu = (kind: string, environment: object) => `
     ${["core", "backend-cpu"].map((name) => importFrom(kind, name)).join("\n")}
