@@ -1,7 +1,7 @@
 /** What device-list-child.cjs said, checked: it speaks for a driver, which may say anything. */
 import type { ScriptEnding } from "@halfbyte/native";
 import type { Capability } from "./capability.js";
-import { driverVersionOf, nameOf } from "./plain-text.js";
+import { driverVersionOf, nameOf, oneLine } from "./plain-text.js";
 
 /** What it is asked: by which library, and the names by which to look for it. */
 export interface DeviceQuestion {
@@ -76,7 +76,7 @@ function parsed(line: string): Said {
 const asObject = (value: unknown): Said | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Said) : undefined;
 
-const asText = (value: unknown): string | undefined => (typeof value === "string" ? value.slice(0, 300) : undefined);
+const asText = (value: unknown): string | undefined => (typeof value === "string" ? oneLine(value, 300) : undefined);
 const asCount = (value: unknown): number | undefined => (Number.isInteger(value) ? (value as number) : undefined);
 
 function asFailure(value: unknown): DeviceReport["failed"] {

@@ -4,6 +4,7 @@ import { reasonOf } from "@halfbyte/native";
 import { cudaReason, cudaStatus } from "./cuda-error.js";
 import type { Found, Troubles } from "./detector.js";
 import { type Circumstances, noDriverReason } from "./no-driver.js";
+import { oneLine } from "./plain-text.js";
 import { formatVersion, type RuntimeVersion } from "./runtime-version.js";
 import type { DeviceListFinding } from "./sources/device-list.js";
 import type { LibcudaFinding } from "./sources/libcuda.js";
@@ -55,5 +56,5 @@ function detailOf(status: number, env: Circumstances["env"], { libcuda, kernelDr
   const set = ["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"].filter((name) => env[name] !== undefined);
   return set.length === 0
     ? undefined
-    : `${set.map((name) => `${name}="${env[name]!.slice(0, 120)}"`).join(" and ")} is set.`;
+    : `${set.map((name) => `${name}="${oneLine(env[name]!, 120)}"`).join(" and ")} is set.`;
 }

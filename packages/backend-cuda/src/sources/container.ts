@@ -1,5 +1,6 @@
 /** What a container's variables say: of the image, never of the driver, and whether GPUs were asked for. */
 import { type Context, type Detector, ignored, type Role, used } from "../detector.js";
+import { oneLine } from "../plain-text.js";
 import { parseVersion, type RuntimeVersion } from "../runtime-version.js";
 
 export interface ContainerFinding {
@@ -19,7 +20,7 @@ export const container: Detector<ContainerFinding> = {
   depth: "quick",
   async find({ env }) {
     const set = names.flatMap((name) =>
-      env[name] === undefined ? [] : [[name, env[name].slice(0, longest)] as const],
+      env[name] === undefined ? [] : [[name, oneLine(env[name], longest)] as const],
     );
     if (set.length === 0) return undefined;
     const variables = Object.fromEntries(set);

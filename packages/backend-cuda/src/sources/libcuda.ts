@@ -5,8 +5,12 @@
 import { messageOf } from "@halfbyte/core";
 import { driverOfNumber } from "../cuda-error.js";
 import { type Detector, used } from "../detector.js";
+import { oneLine } from "../plain-text.js";
 import { formatVersion, type RuntimeVersion } from "../runtime-version.js";
 import type { SystemLibrary, World } from "../world.js";
+
+/** As on Linux. */
+const longestPath = 4096;
 
 export interface LibcudaFinding {
   /** The name by which the system's loader found it. */
@@ -28,8 +32,9 @@ export const libcuda: Detector<LibcudaFinding> = {
     const out = new Int32Array(1);
     const status = opened.library.call("cuDriverGetVersion", "int *", out);
     const number = out[0]!;
+    const path = oneLine(opened.library.path, longestPath);
     const version = status === 0 ? driverOfNumber(number) : undefined;
-    return { name: opened.name, path: opened.library.path, status, number, ...(version && { version }) };
+    return { name: opened.name, path, status, number, ...(version && { version }) };
   },
   value: ({ path, version }) => `${version && version !== "none" ? formatVersion(version) : "no version"} (${path})`,
   trouble({ status, number, version }) {
