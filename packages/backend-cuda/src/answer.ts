@@ -1,4 +1,5 @@
 /** Asking one source: how long it took, what it found or why it failed. Never rejects: one that hangs is cut off. */
+import { setMaxListeners } from "node:events";
 import { messageOf } from "@halfbyte/core";
 import type { AskOptions, Detector } from "./detector.js";
 import { oneLine } from "./plain-text.js";
@@ -13,28 +14,22 @@ export interface Answer<T> {
   readonly error?: string;
 }
 
-export interface AskingOptions {
-  readonly depth: AskOptions["depth"];
-  readonly limitMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export async function answerOf<T>(detector: Detector<T>, world: World, options: AskingOptions): Promise<Answer<T>> {
+export async function answerOf<T>(
+  detector: Detector<T>,
+  world: World,
+  depth: AskOptions["depth"],
+  { limitMs, signal, ended }: Patience,
+): Promise<Answer<T>> {
   const start = performance.now();
-  const patience = patienceOf(options);
-  const { signal, ended } = patience;
   // In a promise's chain, so that what throws at once is a failure like others.
   const finding = Promise.resolve().then(() => {
     signal.throwIfAborted();
-    return detector.find(world, { ...options, signal });
+    return detector.find(world, { depth, limitMs, signal });
   });
-  // Whoever is cut off may still fail, long after anybody listens.
-  finding.catch(() => undefined);
   const outcome = await Promise.race([finding, ended]).then(
     (found) => (found === undefined ? {} : withTrouble(found, detector.trouble?.(found))),
     (thrown: unknown) => ({ error: clipped(messageOf(thrown)) }),
   );
-  patience.release();
   return { ...outcome, ms: Math.round((performance.now() - start) * 100) / 100 };
 }
 
@@ -44,22 +39,33 @@ const withTrouble = <T>(found: T, error: string | undefined): Omit<Answer<T>, "m
 const mostError = 300;
 const clipped = (text: string): string => oneLine(text, mostError);
 
-/** `ended` rejects when the time is up or the caller gives up, and `signal` tells the source so. */
-function patienceOf({ limitMs, signal: given }: AskingOptions) {
+/** How long the sources of one examination are waited for; all start together. */
+export interface Patience {
+  readonly limitMs: number;
+  /** Fires at the end, whatever ended it. */
+  readonly signal: AbortSignal;
+  /** Rejects when the time is up or the caller gives up. */
+  readonly ended: Promise<never>;
+  release(): void;
+}
+
+export function patienceOf(limitMs: number, caller: AbortSignal | undefined): Patience {
   const controller = new AbortController();
+  const { signal } = controller;
+  // Every program and process that is started listens, and the caller's own signal has one listener alone.
+  setMaxListeners(0, signal);
   const ended = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener("abort", () => reject(controller.signal.reason));
+    signal.addEventListener("abort", () => reject(signal.reason));
   });
   ended.catch(() => undefined);
-  const give = () => controller.abort(new Error("It was aborted."));
+  const giveUp = () => controller.abort(new Error("It was aborted."));
   const timer = setTimeout(() => controller.abort(new Error(`It did not answer within ${limitMs} ms.`)), limitMs);
-  given?.addEventListener("abort", give);
-  if (given?.aborted) give();
+  caller?.addEventListener("abort", giveUp);
+  if (caller?.aborted) giveUp();
   const release = () => {
     clearTimeout(timer);
-    given?.removeEventListener("abort", give);
-    // Ends what the source still has running.
+    caller?.removeEventListener("abort", giveUp);
     controller.abort(new Error("It is over."));
   };
-  return { signal: controller.signal, ended, release };
+  return { limitMs, signal, ended, release };
 }

@@ -4,8 +4,9 @@
  */
 import type { Reason, Source } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
-import { type Answer, type AskingOptions, answerOf, sourceLimitMs } from "./answer.js";
+import { type Answer, answerOf, type Patience, patienceOf, sourceLimitMs } from "./answer.js";
 import {
+  type AskOptions,
   type Context,
   type Detector,
   type Findings,
@@ -25,7 +26,9 @@ type Answers = { [K in SourceKey]?: Answer<Findings[K]> };
 export async function examine(world: World, options: ExamineOptions = {}): Promise<Examination> {
   const { depth = "quick", limitMs = sourceLimitMs, signal } = options;
   if (world.platform !== "linux" && world.platform !== "win32") return withoutCuda(world);
-  const answers = await askAll(world, { depth, limitMs, signal });
+  const patience = patienceOf(limitMs, signal);
+  const answers = await askAll(world, depth, patience);
+  patience.release();
   const [found, troubles] = [foundIn(answers), troublesIn(answers)];
   const merged = mergeFacts(world, found, troubles);
   const facts = signal?.aborted ? { ...merged, driver: aborted() } : merged;
@@ -33,13 +36,13 @@ export async function examine(world: World, options: ExamineOptions = {}): Promi
   return { facts, sources: sourceKeys.flatMap((key) => sourceOf(key, answers, context)) };
 }
 
-async function askAll(world: World, options: AskingOptions): Promise<Answers> {
+async function askAll(world: World, depth: AskOptions["depth"], patience: Patience): Promise<Answers> {
   const answers: Answers = {};
   const ask = async <K extends SourceKey>(key: K): Promise<void> => {
     const detector: Detector<Findings[K]> = detectors[key];
-    answers[key] = (await answerOf(detector, world, options)) as Answers[K];
+    answers[key] = (await answerOf(detector, world, depth, patience)) as Answers[K];
   };
-  const due = sourceKeys.filter((key) => options.depth === "full" || detectors[key].depth === "quick");
+  const due = sourceKeys.filter((key) => depth === "full" || detectors[key].depth === "quick");
   await Promise.all(due.map(ask));
   return answers;
 }
