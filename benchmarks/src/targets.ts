@@ -146,6 +146,16 @@ export const targets: readonly Target[] = [
     goals: [atMost(5000, microseconds)],
   },
   {
+    what: "examining the machine for CUDA, quick",
+    cases: [other("startup", { case: "detect CUDA, quick", format: null, shape: none })],
+    goals: [atMost(30_000, microseconds)],
+  },
+  {
+    what: "examining the machine for CUDA, full, without a GPU",
+    cases: [other("startup", { case: "detect CUDA, full", format: null, shape: none })],
+    goals: [atMost(1_000_000, microseconds)],
+  },
+  {
     what: "WASM, 1 thread: GEMV",
     cases: [gemv("bfloat16", "warm", { backend: "wasm" })],
     goals: [atMost(1400, microseconds)],

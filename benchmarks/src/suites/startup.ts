@@ -22,16 +22,27 @@ const steps = {
 } as const;
 type Step = keyof typeof steps;
 
+/** Examining the machine for CUDA, by how deep `examine.mjs` looks. */
+const examinations = { "detect CUDA, quick": "quick", "detect CUDA, full": "full" } as const;
+type ExaminationCase = keyof typeof examinations;
+
 /** `call`: the smallest operation, on the calling thread. `event loop`: the longest pause while kernels run. */
-export const startupCases = [...(Object.keys(steps) as Step[]), "call", "event loop"] as const;
+export const startupCases = [
+  ...(Object.keys(steps) as Step[]),
+  ...(Object.keys(examinations) as ExaminationCase[]),
+  "call",
+  "event loop",
+] as const;
 
 const starts = 5;
 
 export async function measureStartup(spec: Spec, bench: Bench): Promise<Measurement> {
   if (spec.case === "call") return measureCall(bench);
   if (spec.case === "event loop") return measureEventLoop(bench);
-  return measureStep(spec.case as Step, spec, bench);
+  return isExamination(spec.case) ? measureExamination(spec.case, bench) : measureStep(spec.case as Step, spec, bench);
 }
+
+const isExamination = (name: string): name is ExaminationCase => name in examinations;
 
 const alone = { otherFloors: [], peers: [], notMeasured: [], relativeError: null, accuracy: null } as const;
 
@@ -59,6 +70,17 @@ async function measureStep(step: Step, { threads }: Spec, { rounds }: Bench): Pr
   } finally {
     rmSync(cache, { recursive: true, force: true });
   }
+}
+
+/** Each in a process of its own, where nothing has been asked before. */
+function measureExamination(name: ExaminationCase, { rounds }: Bench): Measurement {
+  const script = join(import.meta.dirname, "..", "startup", "examine.mjs");
+  const times = Array.from({ length: Math.min(starts, rounds) }, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, examinations[name]], { encoding: "utf8" });
+    if (status !== 0) throw halfbyteError("BACKEND_UNAVAILABLE", stderr.trim());
+    return (JSON.parse(stdout) as { readonly examined: number }).examined * 1e6;
+  });
+  return { ...alone, ours: [{ memory: null, times }], floor: null };
 }
 
 /** The self-test's verdicts are kept below `cache`. Throws BACKEND_UNAVAILABLE. */
