@@ -13,38 +13,46 @@ export interface ApplicationPackage {
 
 /** More levels than any path has. */
 const mostLevels = 64;
+/** Copies of one package in a store. */
+const mostVersions = 16;
 /** Electron's archive holds what the system's loader needs beside it. */
 const outsideArchive = (path: string): string => path.replace(/\.asar(?=[\\/])/, ".asar.unpacked");
 
-/** Undefined when the application has no such package. */
+/** Undefined when the application has no such package. All places are looked at together; the nearest that has it counts. */
 export async function applicationPackage(world: World, name: string): Promise<ApplicationPackage | undefined> {
-  const { dirname, join } = world.platform === "win32" ? win32 : posix;
-  let folder = world.application;
-  for (let level = 0; level < mostLevels; level++) {
-    const found = await inModules(world, join(folder, "node_modules"), name);
-    if (found) return found;
-    const above = dirname(folder);
-    if (above === folder) return undefined;
-    folder = above;
-  }
-  return undefined;
+  const { join } = world.platform === "win32" ? win32 : posix;
+  const places = foldersUpward(world).map((folder) => inModules(world, join(folder, "node_modules"), name));
+  return (await Promise.all(places)).find((found) => found !== undefined);
+}
+
+function foldersUpward({ platform, application }: World): string[] {
+  const { dirname } = platform === "win32" ? win32 : posix;
+  const folders = [application];
+  for (
+    let above = dirname(application);
+    above !== folders.at(-1) && folders.length < mostLevels;
+    above = dirname(above)
+  )
+    folders.push(above);
+  return folders;
 }
 
 /** The package itself, one that another package of the application brought, or any of pnpm's store. */
 async function inModules(world: World, modules: string, name: string): Promise<ApplicationPackage | undefined> {
   const { join } = world.platform === "win32" ? win32 : posix;
-  const direct = await packageAt(world, join(modules, name));
-  if (direct) return { ...direct, indirect: false };
   const store = join(modules, ".pnpm");
-  const hoisted = await packageAt(world, join(store, "node_modules", name));
+  const [direct, hoisted, entries] = await Promise.all([
+    packageAt(world, join(modules, name)),
+    packageAt(world, join(store, "node_modules", name)),
+    world.list(store).catch(() => []),
+  ]);
+  if (direct) return { ...direct, indirect: false };
   if (hoisted) return { ...hoisted, indirect: true };
-  const entries = await world.list(store).catch(() => []);
   const prefix = `${name.replace("/", "+")}@`;
-  for (const entry of entries.filter((each) => each.startsWith(prefix)).slice(0, 16)) {
-    const found = await packageAt(world, join(store, entry, "node_modules", name));
-    if (found) return { ...found, indirect: true };
-  }
-  return undefined;
+  const mine = entries.filter((entry) => entry.startsWith(prefix)).slice(0, mostVersions);
+  const stored = await Promise.all(mine.map((entry) => packageAt(world, join(store, entry, "node_modules", name))));
+  const found = stored.find((each) => each !== undefined);
+  return found && { ...found, indirect: true };
 }
 
 async function packageAt(world: World, folder: string): Promise<Omit<ApplicationPackage, "indirect"> | undefined> {

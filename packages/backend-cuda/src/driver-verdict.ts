@@ -10,12 +10,24 @@ import type { DeviceListFinding } from "./sources/device-list.js";
 import type { LibcudaFinding } from "./sources/libcuda.js";
 
 export function driverVerdict(world: Circumstances, found: Found, troubles: Troubles): RuntimeVersion | Reason {
-  const { libcuda, devices } = found;
+  const { libcuda } = found;
   if (!libcuda) return noDriverReason(world, found, troubles);
-  const version = versionOf(libcuda);
-  if ("code" in version) return version;
-  return (devices && startingFailed(world, found, devices, version)) ?? version;
+  const verdict = ofLibcuda(world, found, libcuda);
+  return "code" in verdict && libcuda.shadowsWsl ? blamedOnShadow(verdict, libcuda) : verdict;
 }
+
+function ofLibcuda(world: Circumstances, found: Found, libcuda: LibcudaFinding): RuntimeVersion | Reason {
+  const version = versionOf(libcuda);
+  if ("code" in version || !found.devices) return version;
+  return startingFailed(world, found, found.devices, version) ?? version;
+}
+
+const blamedOnShadow = (reason: Reason, { path }: LibcudaFinding): Reason => ({
+  ...reason,
+  message: `${reason.message} ${path} is of a driver for Linux, which cannot work in WSL2 and hides the one that does.`,
+  remedy:
+    "Remove the NVIDIA driver inside WSL (`sudo apt-get purge 'nvidia-driver-*' 'libnvidia-compute-*'`), then run `wsl --shutdown`.",
+});
 
 function versionOf({ status, version, number, path }: LibcudaFinding): RuntimeVersion | Reason {
   if (status !== cudaStatus.success) return withPath(cudaReason({ status, call: "cuDriverGetVersion" }), path);

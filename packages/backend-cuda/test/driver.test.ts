@@ -57,6 +57,7 @@ const others = {
   lying: { STUB_COUNT: "3", STUB_CC: "-7" },
   "a negative count": { STUB_COUNT: "-1" },
   "NVML of another version": { STUB_NVML_INIT: "18" },
+  "no process to start": { HALFBYTE_PROBE_CHILD: "1" },
   "a slow NVML": { STUB_NVML_SLOW_MS: "60000" },
 };
 
@@ -150,6 +151,12 @@ describe("a driver on the loader's path", () => {
 
   it("whose NVML is of another version says that", () => {
     expect(sourceOf("NVML of another version", "NVML")).toMatchObject({ error: expect.stringContaining("18") });
+  });
+
+  it("where no process can be started keeps its version, and says why nothing else is known", () => {
+    expect(sourceOf("no process to start", "GPUs (CUDA)").error).toContain("it is not Node");
+    expect(factsOf("no process to start")).toMatchObject({ driver: { major: 12, minor: 4 } });
+    expect(factsOf("no process to start").gpus).toBeUndefined();
   });
 
   it("whose NVML hangs is examined without it", () => {

@@ -153,17 +153,13 @@ describe.each(Object.entries(cases))("%s", (name, source) => {
 
 describe("a machine without any of them", () => {
   it("has a reason, and sources that say so", async () => {
-    const broken = (): never => {
+    const fails = () => Promise.reject(new Error("nothing works"));
+    const openLibrary = () => {
       throw new Error("nothing works");
     };
-    const world = recordedWorld(
-      {},
-      { readText: broken, readBytes: broken, list: broken, realPath: broken, run: broken },
-    );
-    const examination = await examine(
-      { ...world, openLibrary: broken, listDevices: broken, loadedLibraries: broken },
-      { depth: "full" },
-    );
+    const files = { readText: fails, readBytes: fails, list: fails, realPath: fails };
+    const world = recordedWorld({}, { ...files, run: fails, openLibrary, listDevices: fails, loadedLibraries: fails });
+    const examination = await examine(world, { depth: "full" });
     expectSound(examination);
     expect(examination.facts.driver).toMatchObject({ code: "CUDA_NO_DRIVER" });
     expect(examination.sources).toHaveLength(14);

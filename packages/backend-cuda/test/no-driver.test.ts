@@ -104,6 +104,22 @@ describe("with a libcuda that does not work", () => {
     expect(facts.gpus).toEqual([]);
   });
 
+  it("a driver for Linux inside WSL2 is blamed", async () => {
+    const path = "/usr/lib/x86_64-linux-gnu/libcuda.so.535.54.03";
+    const recording: Recording = {
+      files: { ...wsl, "/usr/lib/wsl/lib/libcuda.so.1": "" },
+      libraries: { "libcuda.so.1": libcudaOf(path, 12020) },
+      lists: { cuda: [{ failed: { call: "cuInit", status: 100 } }] },
+    };
+    const { facts, sources } = await examine(recordedWorld(recording), { depth: "full" });
+    expect(facts.driver).toMatchObject({
+      code: "CUDA_NO_DEVICE",
+      message: expect.stringContaining(path),
+      remedy: expect.stringContaining("inside WSL"),
+    });
+    expect(sources.find(({ name }) => name === "libcuda")!.error).toContain("hides that of WSL2");
+  });
+
   it("a stub is told by its path", async () => {
     const path = "/usr/local/cuda/lib64/stubs/libcuda.so";
     expect(await driverOf({ libraries: { "libcuda.so.1": libcudaOf(path, 0, 34) } })).toMatchObject({

@@ -5,9 +5,13 @@
 import { messageOf } from "@halfbyte/core";
 import { driverOfNumber } from "../cuda-error.js";
 import { type Detector, used } from "../detector.js";
+import { exists } from "../exists.js";
 import { oneLine } from "../plain-text.js";
 import { formatVersion, type RuntimeVersion } from "../runtime-version.js";
 import type { SystemLibrary, World } from "../world.js";
+
+/** Where WSL2 puts the libraries that the driver of Windows brings. */
+const wslFolder = "/usr/lib/wsl/lib";
 
 /** As on Linux. */
 const longestPath = 4096;
@@ -21,6 +25,8 @@ export interface LibcudaFinding {
   readonly number: number;
   /** "none" where libcuda knows no driver; absent when the number is no version. */
   readonly version?: RuntimeVersion | "none";
+  /** A driver for Linux, installed inside WSL2, stands before the one that works there. */
+  readonly shadowsWsl?: true;
 }
 
 export const libcuda: Detector<LibcudaFinding> = {
@@ -34,10 +40,13 @@ export const libcuda: Detector<LibcudaFinding> = {
     const number = out[0]!;
     const path = oneLine(opened.library.path, longestPath);
     const version = status === 0 ? driverOfNumber(number) : undefined;
-    return { name: opened.name, path, status, number, ...(version && { version }) };
+    const shadowsWsl = !path.startsWith(wslFolder) && (await exists(world, `${wslFolder}/libcuda.so.1`));
+    const told = { ...(version && { version }), ...(shadowsWsl && { shadowsWsl }) };
+    return { name: opened.name, path, status, number, ...told };
   },
   value: ({ path, version }) => `${version && version !== "none" ? formatVersion(version) : "no version"} (${path})`,
-  trouble({ status, number, version }) {
+  trouble({ status, number, version, path, shadowsWsl }) {
+    if (shadowsWsl) return `${path} is of a driver for Linux and hides that of WSL2 in ${wslFolder}`;
     if (status !== 0) return `cuDriverGetVersion returned ${status}`;
     return version === undefined ? `cuDriverGetVersion gave ${number}, which is no version` : undefined;
   },
@@ -68,7 +77,7 @@ export function openLibcuda(world: Pick<World, "platform" | "arch" | "openLibrar
 function libcudaNames({ platform, arch }: Pick<World, "platform" | "arch">): readonly string[] {
   if (platform === "win32") return ["nvcuda.dll"];
   const tegra = ["/usr/lib/aarch64-linux-gnu/nvidia", "/usr/lib/aarch64-linux-gnu/tegra"];
-  const folders = ["/usr/lib/wsl/lib", ...(arch === "arm64" ? tegra : []), "/run/opengl-driver/lib"];
+  const folders = [wslFolder, ...(arch === "arm64" ? tegra : []), "/run/opengl-driver/lib"];
   return ["libcuda.so.1", ...folders.map((folder) => `${folder}/libcuda.so.1`)];
 }
 

@@ -10,6 +10,7 @@ const gpu = { name: "NVIDIA GeForce RTX 4070", capability: [8, 9], memoryBytes: 
 export const wsl2: Recording = {
   files: {
     "/dev/dxg": "",
+    [`${folder}/libcuda.so.1`]: "",
     "/proc/version": "Linux version 5.15.146.1-microsoft-standard-WSL2 (root@65c757a075e2) (gcc 11.2.0) #1 SMP\n",
     ...tensorflowFiles(),
   },
