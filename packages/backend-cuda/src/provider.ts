@@ -6,16 +6,16 @@ import {
   type BackendProvider,
   type Detection,
   type Device,
-  type ErrorCode,
   type HalfbyteError,
   halfbyteError,
   messageOf,
-  type Reason,
 } from "@halfbyte/core";
 import { loadLibrary, NativeDevice, type Refusal, reasonOf, verifiedLibrary } from "@halfbyte/native";
+import { choiceDetails } from "./choice-details.js";
 import { type Choice, choose } from "./choose.js";
 import { type CudaOptions, deviceNumber, expectOptions, type OpenOptions } from "./cuda-options.js";
 import { detectionOf } from "./detection.js";
+import { errorOf } from "./error-of.js";
 import { libraryId } from "./library-name.js";
 import type { Examination, ExamineOptions, Gpu, MachineFacts } from "./machine-facts.js";
 import { errorMeaning, probeOptions } from "./probe-library.js";
@@ -73,8 +73,8 @@ async function open(options: OpenOptions, surroundings: Surroundings): Promise<D
   const { examination, choice } = await look({ ...options, depth: "full" }, surroundings);
   if (options.signal?.aborted) throw halfbyteError("ABORTED", "Opening CUDA was aborted.");
   tellFindings(examination, choice);
-  if (choice.problem) throw errorOf(choice.problem);
   const { facts } = examination;
+  if (choice.problem) throw errorOf(choice.problem, choiceDetails(facts, choice));
   const device = deviceNumber(options.device) ?? 0;
   const gpu = gpuOf(facts, device);
   const library = await load(choice, facts, { ...options, device });
@@ -98,7 +98,7 @@ async function load(
     usable.map(({ path }) => verifiedLibrary(path)),
     {
       ...probeOptions(facts, { device, limitMs: probeLimitMs, signal }),
-      noneLeft: (refused) => noneWorks(refused, choice),
+      noneLeft: (refused) => noneWorks(refused, choice, choiceDetails(facts, choice)),
     },
   );
   return { ...loaded, tier: libraryId(usable.find(({ path }) => path === loaded.path)!) };
@@ -131,7 +131,11 @@ function gpuOf({ gpus }: MachineFacts, device: number): Gpu | undefined {
 }
 
 /** What every library that was tried did, and why the others were not; under one code where the tried ones agree. */
-function noneWorks(refused: readonly Refusal[], { selection, override }: Choice): HalfbyteError {
+function noneWorks(
+  refused: readonly Refusal[],
+  { selection, override }: Choice,
+  details: HalfbyteError["details"],
+): HalfbyteError {
   const tried = refused.map(({ code, message }) => `  ${message} (${code})`);
   const paths = refused.map(({ path }) => path);
   const others = selection.candidates.filter(({ path }) => !paths.includes(path)).map((one) => `  ${sayVerdict(one)}`);
@@ -139,8 +143,5 @@ function noneWorks(refused: readonly Refusal[], { selection, override }: Choice)
   const isOne = refused.every(({ code }) => code === first!.code);
   const forced = override ? ` ${override.variable}=${override.value} allows no other.` : "";
   const message = `No CUDA library works here.${forced}\n${[...tried, ...others].join("\n")}`;
-  return isOne ? errorOf({ ...first!, message }) : halfbyteError("CUDA_NO_LIBRARY_FITS", message);
+  return isOne ? errorOf({ ...first!, message }, details) : halfbyteError("CUDA_NO_LIBRARY_FITS", message, { details });
 }
-
-const errorOf = ({ code, message, remedy }: Reason): HalfbyteError =>
-  halfbyteError(code as ErrorCode, message, { remedy });

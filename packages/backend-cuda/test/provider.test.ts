@@ -1,5 +1,5 @@
 /** What the provider tells the registry, how it opens, and how loudly it speaks. Libraries are stubs: no GPU is needed. */
-import { openBackend } from "@halfbyte/core";
+import { type HalfbyteError, openBackend } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import { afterEach, beforeEach, describe, expect, it, type TestContext, vi } from "vitest";
 import { temporaryFolder } from "../../native/test/stub.js";
@@ -201,6 +201,23 @@ describe("open()", () => {
     expect(await tierWith({})).toBe("cuda118");
     expect(await tierWith({ HALFBYTE_CUDA_VERSION: "124" })).toBe("cuda124");
     expect(saidAt("warn").join()).toContain("the option version is set too");
+  });
+
+  it("says what was found, asked for and there, when it fails", async () => {
+    const folder = installNames("cuda124", "cuda130");
+    const detailsOf = async (words: MachineWords, env = {}) =>
+      (await provider(words, [folder], env)
+        .open()
+        .catch((error: unknown) => error)) as HalfbyteError;
+    expect((await detailsOf({ driver: "11.4", host: "11.2" })).details).toEqual({
+      detected: "driver with CUDA 11.4; kernel driver 535.54.03; NVIDIA Test (8.6)",
+      requested: "CUDA 11.2, as onnxruntime-node",
+      available: "cuda124, cuda130",
+    });
+    expect((await detailsOf({ driver: noDriver, gpus: null }, { BNB_CUDA_VERSION: "124" })).details).toMatchObject({
+      detected: expect.stringContaining("no driver (CUDA_NO_DRIVER)"),
+      requested: "BNB_CUDA_VERSION=124",
+    });
   });
 
   it("an override has no fallback", async (context) => {

@@ -6,6 +6,9 @@ import { runScript, type ScriptEnding, scriptObstacle } from "./script-process.j
 
 const script = fileURLToPath(new URL("./probe-child.cjs", import.meta.url));
 
+/** For Node and koffi to be there, on the busiest machine. */
+const startLimitMs = 15_000;
+
 export interface ProbeRun extends Omit<ScriptEnding, "said"> {
   readonly report: ProbeReport;
 }
@@ -14,7 +17,7 @@ export interface ProbeRun extends Omit<ScriptEnding, "said"> {
 export const probeObstacle = (): string | undefined => scriptObstacle(script);
 
 export async function runProbe(request: unknown, limitMs: number, signal?: AbortSignal): Promise<ProbeRun> {
-  const { said, ...ending } = await runScript(script, request, { limitMs, ...(signal && { signal }) });
+  const { said, ...ending } = await runScript(script, request, { limitMs, startLimitMs, ...(signal && { signal }) });
   return { ...ending, report: reportOf(said) };
 }
 

@@ -20,7 +20,7 @@ export interface ProbeOptions {
   readonly device?: number;
   /** What an error number of the device's own interface means (hb_last_error). */
   readonly explain?: (error: number) => Reason | undefined;
-  /** Default: 20 seconds. */
+  /** How long the library may take. Default: 20 seconds. */
   readonly limitMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -10,7 +10,10 @@ import { halfbyteError } from "@halfbyte/core";
 const childMark = "HALFBYTE_PROBE_CHILD";
 
 export interface ScriptOptions {
+  /** For all of it; with `startLimitMs`, from its first word on. */
   readonly limitMs: number;
+  /** Until its first word, when that may take longer than the limit: starting a process on a busy machine is no fault of the script. */
+  readonly startLimitMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -65,12 +68,18 @@ function start(script: string, request: unknown): ChildProcess {
 }
 
 /** Ends the child when its time is up, the caller gives up or this process ends. The result stops it and tells of the time. */
-function watch(child: ChildProcess, { limitMs, signal }: ScriptOptions): () => boolean {
+function watch(child: ChildProcess, { limitMs, startLimitMs, signal }: ScriptOptions): () => boolean {
   let timedOut = false;
   const kill = () => child.kill("SIGKILL");
-  const timer = setTimeout(() => {
+  const giveUp = () => {
     timedOut = kill();
-  }, limitMs);
+  };
+  let timer = setTimeout(giveUp, Math.max(limitMs, startLimitMs ?? 0));
+  if (startLimitMs !== undefined)
+    child.stdio[3]?.once("data", () => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, limitMs);
+    });
   process.once("exit", kill);
   signal?.addEventListener("abort", kill);
   if (signal?.aborted) kill();
