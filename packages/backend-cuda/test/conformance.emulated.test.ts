@@ -1,15 +1,11 @@
 /** The CUDA kernels that exist, on the emulated device: the specification and the golden vectors, bit for bit. */
 import { join, resolve } from "node:path";
 import { type CaseResult, describeQuantization, runVectors } from "@halfbyte/conformance";
-import { openBackend } from "@halfbyte/core";
 import { describe, expect, it } from "vitest";
-import { emulatedCuda, noEmulation } from "./emulated.js";
+import { emulatedCuda, noEmulation, openEmulated } from "./emulated.js";
 
 const golden = resolve(import.meta.dirname, "../../../golden");
 const judged = ["quantize_4bit", "dequantize_4bit", "quantize_blockwise"];
-
-/** The device renders nothing on a GPU, and says so. */
-const open = () => openBackend([emulatedCuda()], { order: ["cuda"], allowSoftwareGpu: true });
 
 if (noEmulation) describe("emulated CUDA", () => it("conforms", ({ skip }) => skip(noEmulation)));
 else {
@@ -17,7 +13,7 @@ else {
 
   describe("golden vectors on emulated CUDA", () => {
     it.each(["4bit", "8bit", "quirks"])("%s", async (folder) => {
-      await using backend = await open();
+      await using backend = await openEmulated();
       const results: CaseResult[] = [];
       await runVectors(backend, { folder: join(golden, folder), onCase: (result) => void results.push(result) });
       const mine = results.filter(({ op }) => judged.includes(op));
@@ -28,7 +24,7 @@ else {
 
   describe("what has no kernel yet", () => {
     it("is named, not computed wrongly", async () => {
-      await using backend = await open();
+      await using backend = await openEmulated();
       const [x, weight] = [backend.zeros("float32", [2, 64]), backend.zeros("float32", [3, 64])];
       expect(backend.explain("gemm", { x, weight })).toMatchObject({ code: "UNSUPPORTED_KERNEL" });
       expect(() => backend.kernels.gemm({ x, weight })).toThrow(/hb_gemm/);

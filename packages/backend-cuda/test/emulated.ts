@@ -1,7 +1,7 @@
 /** The CUDA sources on an emulated device, as a backend: loaded by the same loader and driven by the same NativeDevice as a real library. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { BackendProvider } from "@halfbyte/core";
+import { type Backend, type BackendProvider, openBackend } from "@halfbyte/core";
 import { loadLibrary, NativeDevice } from "@halfbyte/native";
 import { buildEmulated, reasonWithoutEmulation } from "../scripts/build-emulated.mjs";
 
@@ -19,6 +19,13 @@ export const emulatedCuda = (library = buildEmulated()): BackendProvider => ({
   }),
   open: async () => new NativeDevice(...(await opened(library))),
 });
+
+/** That device and nothing else: the registry would fall back to the reference kernels, which pass every test. */
+export async function openEmulated(): Promise<Backend> {
+  const backend = await openBackend([emulatedCuda()], { order: ["cuda"], selfTest: false });
+  if (backend.name !== "cuda") throw new Error(`The emulated device did not open: ${JSON.stringify(backend.report)}`);
+  return backend;
+}
 
 async function opened(path: string): Promise<ConstructorParameters<typeof NativeDevice>> {
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");

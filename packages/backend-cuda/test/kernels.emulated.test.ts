@@ -13,7 +13,7 @@ import {
   registerFormat,
 } from "@halfbyte/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { emulatedCuda, noEmulation } from "./emulated.js";
+import { noEmulation, openEmulated } from "./emulated.js";
 
 /** Of each kernel: blocks in a part of a warp, in one, in several, in a whole thread block, and of no power of two. */
 const blockSizes = [32, 64, 256, 512, 4096, 48, 1024];
@@ -66,7 +66,7 @@ const tensorOf = (backend: Backend, x: Float32Array, dtype: Float) =>
 type Quantizer = typeof quantizeBlockwise;
 
 async function expectSame(quantizer: Quantizer, one: Case): Promise<void> {
-  await using cuda = await openBackend([emulatedCuda()], { order: ["cuda"] });
+  await using cuda = await openEmulated();
   await using oracle = await openBackend([reference()], { order: ["reference"] });
   const [found, expected] = [cuda, oracle].map((backend) => quantizer(backend, one));
   expect(await bitsOf(found!)).toEqual(await bitsOf(expected!));
@@ -116,7 +116,7 @@ describe("values that are not finite", () => {
   });
 
   it_("are reported with the lowest index", async () => {
-    await using cuda = await openBackend([emulatedCuda()], { order: ["cuda"] });
+    await using cuda = await openEmulated();
     for (const blockSize of [64, 48]) {
       const { codes } = cuda.kernels.quantize4bit({
         x: tensorOf(cuda, broken(blockSize), "float32"),
@@ -139,7 +139,7 @@ describe("memory", () => {
 
   it_.for(["1", "0"])("copies in pieces keep every byte and the order; memory pools: %s", async (pools) => {
     process.env["HALFBYTE_EMULATED_POOLS"] = pools;
-    await using cuda = await openBackend([emulatedCuda()], { order: ["cuda"], selfTest: false });
+    await using cuda = await openEmulated();
     for (const adopt of [false, true]) {
       const given = bytes.slice();
       using tensor = cuda.tensor("uint8", [bytes.length], given, { adopt });
@@ -151,7 +151,7 @@ describe("memory", () => {
 
   it_.for(["1", "0"])("is zero where it was asked to be, reused or not; memory pools: %s", async (pools) => {
     process.env["HALFBYTE_EMULATED_POOLS"] = pools;
-    await using cuda = await openBackend([emulatedCuda()], { order: ["cuda"], selfTest: false });
+    await using cuda = await openEmulated();
     for (let i = 0; i < 5; i++) {
       cuda.tensor("uint8", [1001], new Uint8Array(1001).fill(255)).dispose();
       using zeros = cuda.zeros("uint8", [1000]);
