@@ -32,6 +32,8 @@ const toolkits = {
   12.4: { suite: "trixie", runtime: "libcudart12" },
 };
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** Of one program: a mirror that does not answer must not hold a build for ever. */
+const limitMs = 10 * 60_000;
 const multiarch = "x86_64-linux-gnu";
 
 /** @param {string} version */
@@ -146,7 +148,12 @@ function apt(state, program, args, cwd = state) {
 }
 
 function run(program, args, cwd) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8", maxBuffer: 64 << 20 });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    timeout: limitMs,
+  });
   if (status !== 0) throw new Error(`${program} ${args.at(-1)}: ${error?.message ?? (stderr || stdout)}`);
   return stdout;
 }
@@ -172,9 +179,9 @@ function unpack({ state }, name, which, into, patterns = []) {
   );
   if (patterns.length === 0) run("dpkg-deb", ["-x", deb, into]);
   else {
-    const tar = join(folder, "files.tar");
-    run("sh", ["-c", 'dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", deb, tar]);
-    run("tar", ["-C", into, "-xf", tar, "--wildcards", ...patterns]);
+    // Of gigabytes a few files are wanted: nothing lies on the disk in between. tar sees when the stream ends too early.
+    const script = 'deb="$1"; shift; dpkg-deb --fsys-tarfile "$deb" | tar "$@"';
+    run("sh", ["-c", script, "sh", deb, "-C", into, "-xf", "-", "--wildcards", ...patterns]);
   }
   rmSync(folder, { recursive: true, force: true });
 }
