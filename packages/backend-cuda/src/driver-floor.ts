@@ -43,12 +43,24 @@ const shipped: readonly (readonly [cuda: string, driver: string])[] = [
 
 /** Such as "R525 (525.60.13) or newer". */
 export function driverNeeded(cuda: RuntimeVersion, platform: NodeJS.Platform = "linux"): string {
-  const floor = floors[cuda.major];
-  if (!floor) return `a driver whose CUDA version is ${cuda.major}.0 or newer`;
-  const version = platform === "win32" ? floor.windows : floor.linux;
-  const [branch] = version.split(".");
+  const version = oldestDriver(cuda, platform);
+  if (version === undefined) return `a driver whose CUDA version is ${cuda.major}.0 or newer`;
+  const branch = branchOf(version);
   return branch === version ? `driver R${branch} or newer` : `driver R${branch} (${version}) or newer`;
 }
+
+/** The oldest driver that runs this CUDA major; undefined for majors that are not known here. */
+export function oldestDriver({ major }: RuntimeVersion, platform: NodeJS.Platform = "linux"): string | undefined {
+  const floor = floors[major];
+  return platform === "win32" ? floor?.windows : floor?.linux;
+}
+
+/** 525 of 525.60.13: what packages of drivers are named by. */
+export const branchOf = (driver: string): string => driver.split(".")[0]!;
+
+/** The Linux driver that came with this CUDA version and compiles its PTX. */
+export const driverShippedWith = (cuda: RuntimeVersion): string | undefined =>
+  shipped.find(([version]) => version === `${cuda.major}.${cuda.minor}`)?.[1];
 
 /** What libcuda of this kernel driver says, by the table; the last known one for drivers beyond it. Undefined before CUDA 11. */
 export function cudaOfDriver(driver: string): RuntimeVersion | undefined {

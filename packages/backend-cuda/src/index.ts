@@ -30,3 +30,4 @@ export {
   type Verdict,
 } from "./select-library.js";
 export type { RunOptions, RunResult, SystemLibrary, World } from "./world.js";
+export { type Diagnosis, type Status, statuses } from "./diagnosis.js";

@@ -1,0 +1,44 @@
+/** halfbyte doctor: whether CUDA can be used here, by which library, and if not, why and what to do. */
+import { cpu } from "@halfbyte/backend-cpu";
+import { version } from "@halfbyte/core";
+import { Command, Option } from "commander";
+import { cpuReport } from "../doctor/cpu.js";
+import { type DoctorReport, reportLines } from "../doctor/report.js";
+import { interruptible } from "../interrupt.js";
+import { maskHome } from "../mask-home.js";
+import { jsonOption } from "../options.js";
+import { printJson, printLine } from "../print.js";
+
+interface Flags {
+  readonly backend?: "cuda";
+  readonly probe: boolean;
+  readonly trace?: boolean;
+  readonly json?: boolean;
+}
+
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description("say whether CUDA can be used here, by which library, and if not, why and what to do")
+    .addOption(new Option("--backend <name>", "asks for this backend: then its absence is a failure").choices(["cuda"]))
+    .option("--no-probe", "try no library, only look")
+    .option("--trace", "tell the whole loading story on stderr, as HALFBYTE_LOG_LEVEL=debug does")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, degraded or cpu-only; 1 unusable; 3 override-invalid.\n\nExample:\n  halfbyte doctor --json\n",
+    )
+    .action((flags: Flags) => interruptible((signal) => doctor(flags, signal)));
+}
+
+async function doctor({ backend, probe, trace = false, json = false }: Flags, signal: AbortSignal): Promise<void> {
+  if (trace) process.env["HALFBYTE_LOG_LEVEL"] = "debug";
+  const { diagnose, nodeWorld, statuses } = await import("@halfbyte/backend-cuda");
+  const [diagnosis, detection] = await Promise.all([
+    diagnose(nodeWorld(), { signal, probe, ...(backend && { backend }) }),
+    cpu().detect(),
+  ]);
+  const report: DoctorReport = maskHome({ version, ...diagnosis, cpu: cpuReport(detection) });
+  if (json) printJson(report);
+  else for (const line of reportLines(report)) printLine(line);
+  process.exitCode = statuses[report.status].exitCode;
+}
