@@ -178,6 +178,31 @@ export const errorCatalogue = {
     "No process can be started here to try a native library in.",
     "Run the program with Node or Electron, outside a single-file build, and allow it to start processes.",
   ),
+  STORE_DAMAGED: entry(
+    "StoreDamagedError",
+    "The record of which libraries of the user's store are in use cannot be read; none of them is loaded.",
+    "Put a build in use again (`halfbyte libs use <id>`), or go back to the record before it: `halfbyte libs rollback`.",
+  ),
+  STORE_NOTHING_EARLIER: entry(
+    "StoreNothingEarlierError",
+    "There is nothing earlier to go back to: no library of the user's store was put in use before.",
+    "Look at what there is with `halfbyte libs`.",
+  ),
+  STORE_BUILD_UNKNOWN: entry(
+    "StoreBuildUnknownError",
+    "The user's store has no such build, or several that the name fits.",
+    "Name one of the builds in the message; `halfbyte libs build <version>` makes one.",
+  ),
+  LIBRARY_SOURCES_MISSING: entry(
+    "LibrarySourcesMissingError",
+    "A library cannot be built here: the sources of the CUDA kernels are not part of this installation.",
+    "Build it in a clone of the repository: `pnpm build:cuda <version>`.",
+  ),
+  LIBRARY_BUILD_FAILED: entry(
+    "LibraryBuildFailedError",
+    "The build of a native library failed, or its toolkit was not found.",
+    "Read what the build said above; `halfbyte doctor` lists the toolkits that were found.",
+  ),
   // CUDA: which library, which driver
   OVERRIDE_INVALID: entry(
     "OverrideInvalidError",

@@ -9,7 +9,7 @@ export {
   listLibraries,
   verifiedLibrary,
 } from "./library-candidates.js";
-export { type Environment, userStore } from "./library-places.js";
+export { type Environment, userStore } from "./library-store.js";
 export {
   type LoadedLibrary,
   type LoadOptions,
@@ -18,7 +18,7 @@ export {
   type Refusal,
   tryOut,
 } from "./load-library.js";
-export type { ManifestEntry } from "./manifest.js";
+export { type ManifestEntry, manifestEntry } from "./manifest.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
 export { reasonOf } from "./reason.js";
 export { runScript, type ScriptEnding, type ScriptOptions, scriptObstacle } from "./script-process.js";

@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, type Reason } from "@halfbyte/core";
-import { type Environment, filesIn, libraryPlaces, placeRefusal } from "./library-places.js";
+import { filesIn, libraryPlaces, placeRefusal, placesInUse } from "./library-places.js";
+import type { Environment } from "./library-store.js";
 import { abiRefusal, type ManifestEntry, manifestEntry, manifestRefusal } from "./manifest.js";
 import { reasonOf } from "./reason.js";
 
@@ -49,13 +50,13 @@ export function libraryCandidates(file: string, ownFolders: readonly string[]): 
   });
 }
 
-/** Every file of every place whose name matches, in the order of the places. Reads manifests and no library. */
+/** Every file of every place whose name matches, in the order of the places: what is in use first. Reads manifests and no library. */
 export const listLibraries = (
   matches: (file: string) => boolean,
   ownFolders: readonly string[],
   env?: Environment,
 ): ListedLibrary[] =>
-  libraryPlaces(ownFolders, env).flatMap((place) =>
+  [...placesInUse(env), ...libraryPlaces(ownFolders, env)].flatMap((place) =>
     filesIn(place, matches).map((path) => listed(path, placeRefusal(place, path))),
   );
 

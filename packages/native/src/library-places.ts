@@ -3,12 +3,10 @@
  * HALFBYTE_LIBRARY_PATH; never the current folder, never a bare name.
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import type { Reason } from "@halfbyte/core";
+import { type Environment, foldersInUse, userStore } from "./library-store.js";
 import { reasonOf } from "./reason.js";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Place {
   readonly folder: string;
@@ -31,11 +29,9 @@ export function libraryPlaces(ownFolders: readonly string[], env: Environment = 
 /** Electron puts packages into an archive, which the system's loader cannot open, and what must stay a file beside it. */
 const outsideArchive = (folder: string): string => folder.replace(/\.asar(?=[\\/])/, ".asar.unpacked");
 
-/** Libraries that the user keeps for all projects. */
-export function userStore(env: Environment = process.env): string {
-  const base = env["XDG_DATA_HOME"] || env["LOCALAPPDATA"] || join(homedir(), ".local", "share");
-  return join(base, "halfbyte", "libraries");
-}
+/** What the user put in use goes before everything else, and is held to what holds for other folders of the user. */
+export const placesInUse = (env: Environment = process.env): Place[] =>
+  foldersInUse(userStore(env)).map((folder) => ({ folder, shared: true, needsManifest: true }));
 
 /** Paths of the files in a place whose names match; none where there is no such folder. */
 export function filesIn({ folder }: Place, matches: (file: string) => boolean): string[] {

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { abiVersion } from "../src/abi.js";
 import { libraryCandidates, libraryFile, listLibraries, verifiedLibrary } from "../src/library-candidates.js";
-import { userStore } from "../src/library-places.js";
+import { userStore } from "../src/library-store.js";
 import { temporaryFolder } from "./stub.js";
 
 const file = "liba.so";
