@@ -6,13 +6,14 @@ import { describeMachine } from "./described-machine.js";
 import type { Diagnosis, ExaminedCandidate, ProbedLibrary } from "./diagnosis.js";
 import { distributionOf } from "./distribution.js";
 import { type FitMatrix, fitMatrix } from "./fit-matrix.js";
+import { type Instruments, instruments } from "./instruments.js";
 import { libraryId } from "./library-name.js";
-import type { Examination, ExamineOptions, MachineFacts } from "./machine-facts.js";
-import type { Environment } from "./override.js";
+import type { MachineFacts } from "./machine-facts.js";
 import { isVersion, type SelectableLibrary, type Verdict } from "./selection.js";
 import { dependenciesOf } from "./shared-libraries.js";
 import { type Fix, suggestedFix } from "./suggested-fix.js";
-import { traceDiagnosis } from "./trace.js";
+import { tellFindings } from "./tell-choice.js";
+import { tellDiagnosis } from "./tell-diagnosis.js";
 import type { World } from "./world.js";
 
 export interface DiagnoseOptions extends Asked {
@@ -21,35 +22,27 @@ export interface DiagnoseOptions extends Asked {
   readonly probe?: boolean;
 }
 
-/** What a diagnosis is made with; tests bring their own. */
-export interface Instruments {
-  examine(world: World, options?: ExamineOptions): Promise<Examination>;
-  findLibraries(world: World): Promise<readonly SelectableLibrary[]>;
-  choose(examination: Examination, libraries: readonly SelectableLibrary[], env: Environment): Choice;
-  /** Why it must not be used. */
-  probeLibrary(
-    library: SelectableLibrary,
-    facts: MachineFacts,
-    options: { readonly signal?: AbortSignal },
-  ): Promise<Reason | undefined>;
-}
+/** Rejects only when the signal fires: what cannot be found out is part of the answer. */
+export const diagnose = (world: World, options?: DiagnoseOptions): Promise<Diagnosis> =>
+  diagnoseWith(instruments, world, options);
 
 export async function diagnoseWith(
-  instruments: Instruments,
+  tools: Instruments,
   world: World,
   options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
   const { signal } = options;
   const [examination, libraries] = await Promise.all([
-    instruments.examine(world, { depth: "full", ...(signal && { signal }) }),
-    instruments.findLibraries(world),
+    tools.examine(world, { depth: "full", ...(signal && { signal }) }),
+    tools.findLibraries(world),
   ]);
   const { facts } = examination;
-  const choice = instruments.choose(examination, libraries, world.env);
+  const choice = tools.choose(examination, libraries, world.env);
+  tellFindings(examination, choice);
   const paths = libraries.map(({ path }) => path);
   const [dependencies, probe, distribution] = await Promise.all([
     dependenciesOf(world, paths, signal),
-    probeInOrder(instruments, facts, choice, options),
+    probeInOrder(tools, facts, choice, options),
     distributionOf(world),
   ]);
   const conclusion = conclude(world.env, facts, choice, probe.tried, options);
@@ -63,7 +56,7 @@ export async function diagnoseWith(
     probe,
     ...fixOf(conclusion, { facts, env: world.env, candidates, ...(distribution && { distribution }) }, choice, probe),
   };
-  traceDiagnosis(diagnosis);
+  tellDiagnosis(diagnosis);
   return diagnosis;
 }
 

@@ -80,8 +80,8 @@ export interface Diagnosis {
     readonly tried: readonly ProbedLibrary[];
     readonly notRunBecause: string | null;
   };
-  /** What runs instead; null where CUDA does. */
-  readonly fallback: ({ readonly backend: "cpu" } & Reason) | null;
+  /** What runs instead, and why; null where CUDA does. Whether the CPU backend can run is not looked at here. */
+  readonly fallback: ({ readonly backend: string } & Reason) | null;
   /** The one thing to do next; there is always a sentence. */
   readonly remedy: string;
   /** The same as a command to paste; null where no command does it. */

@@ -1,6 +1,6 @@
 /**
- * The libraries that an ELF file needs, read from its dynamic section: what `ldd` would list first, without running anything. A file
- * that is not what it claims gives a reason, never an endless or huge read.
+ * The libraries that an ELF file needs and the folders that it names for them, read from its dynamic section: what `ldd` would list
+ * first, without running anything. A file that is not what it claims gives a reason, never an endless or huge read.
  */
 import type { World } from "./world.js";
 
@@ -8,6 +8,10 @@ export interface ElfDependencies {
   /** Sonames, as the file lists them. */
   readonly needed: readonly string[];
   readonly soname?: string;
+  /** Folders that are looked through before LD_LIBRARY_PATH; without effect beside a runpath. */
+  readonly rpath: readonly string[];
+  /** Folders that are looked through after it. */
+  readonly runpath: readonly string[];
   /** EM_X86_64 is 62, EM_AARCH64 183. */
   readonly machine: number;
 }
@@ -20,12 +24,14 @@ interface Segment {
 }
 
 const segmentType = { load: 1, dynamic: 2 } as const;
-const tag = { needed: 1, stringTable: 5, stringSize: 10, soname: 14 } as const;
+const tag = { needed: 1, stringTable: 5, stringSize: 10, soname: 14, rpath: 15, runpath: 29 } as const;
 const headerBytes = 64;
 const programBytes = 56;
 const entryBytes = 16;
 /** Far beyond every real file. */
 const most = { programs: 256, dynamic: 64 * 1024, strings: 4 * 1024 * 1024 } as const;
+/** Of a file, or of a list of folders. */
+const mostName = 4096;
 
 type Reader = Pick<World, "readBytes">;
 
@@ -37,14 +43,23 @@ export async function elfDependencies(world: Reader, path: string): Promise<ElfD
   const segments = await segmentsOf(world, path, header);
   const machine = header.getUint16(18, true);
   const dynamic = segments.find(({ type }) => type === segmentType.dynamic);
-  if (!dynamic) return { needed: [], machine };
+  if (!dynamic) return { needed: [], rpath: [], runpath: [], machine };
   const entries = entriesOf(await viewOf(world, path, dynamic.offset, Math.min(dynamic.size, most.dynamic)));
   const strings = await stringsOf(world, path, entries, segments);
   const named = (wanted: number): string[] =>
     entries.filter(([id]) => id === wanted).map(([, at]) => textAt(strings, at));
   const [soname] = named(tag.soname);
-  return { needed: named(tag.needed).filter((name) => name !== ""), machine, ...(soname && { soname }) };
+  return {
+    needed: named(tag.needed).filter(isNamed),
+    ...(soname && { soname }),
+    rpath: named(tag.rpath).flatMap(foldersOf),
+    runpath: named(tag.runpath).flatMap(foldersOf),
+    machine,
+  };
 }
+
+const isNamed = (text: string): boolean => text !== "";
+const foldersOf = (list: string): string[] => list.split(":").filter(isNamed);
 
 async function viewOf(world: Reader, path: string, offset: number, length: number): Promise<DataView> {
   const bytes = await world.readBytes(path, offset, length);
@@ -92,7 +107,9 @@ async function stringsOf(
 
 function textAt(strings: Uint8Array, at: number): string {
   const end = strings.indexOf(0, at);
-  return end < 0 || at >= strings.length ? "" : new TextDecoder().decode(strings.subarray(at, Math.min(end, at + 256)));
+  return end < 0 || at >= strings.length
+    ? ""
+    : new TextDecoder().decode(strings.subarray(at, Math.min(end, at + mostName)));
 }
 
 /** What does not fit a number exactly is no offset of any file. */

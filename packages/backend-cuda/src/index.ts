@@ -3,9 +3,19 @@ export { type Capability, parseCapability } from "./capability.js";
 export { type Choice, type ChooseOptions, choose } from "./choose.js";
 export { cuda } from "./cuda.js";
 export type { CudaOptions } from "./cuda-options.js";
+export { type DiagnoseOptions, diagnose } from "./diagnose.js";
+export { type Diagnosis, type Status, statuses } from "./diagnosis.js";
 export { examine } from "./examine.js";
 export { type FindOptions, findLibraries } from "./find-libraries.js";
 export { type LibraryName, libraryFileOf, libraryId, parseLibraryFile, parseLibraryId } from "./library-name.js";
+export { LibraryStore, type StoredBuild, type Switched, userStoreFolder } from "./library-store.js";
+export {
+  type SurveyedLibrary,
+  surveyLibraries,
+  type VerifiedLibrary,
+  verified,
+  verifyLibraries,
+} from "./library-survey.js";
 export type {
   Examination,
   ExamineOptions,
@@ -29,5 +39,5 @@ export {
   selectLibrary,
   type Verdict,
 } from "./select-library.js";
+export { type BuildOptions, buildIntoStore, requestedVersion } from "./source-build.js";
 export type { RunOptions, RunResult, SystemLibrary, World } from "./world.js";
-export { type Diagnosis, type Status, statuses } from "./diagnosis.js";

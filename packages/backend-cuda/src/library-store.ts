@@ -11,6 +11,7 @@ import { type ManifestEntry, manifestEntry, verifiedLibrary } from "@halfbyte/na
 import {
   buildsFolder,
   currentGeneration,
+  type Environment,
   type Generation,
   generationFolder,
   generationNumbers,
@@ -21,6 +22,7 @@ import {
   nothingInUse,
   readGeneration,
   recordFile,
+  userStore,
 } from "@halfbyte/native/library-store";
 import { errorOf } from "./error-of.js";
 import { libraryId, parseLibraryFile } from "./library-name.js";
@@ -52,6 +54,9 @@ type Change = (current: Generation, isDamaged: boolean) => Pick<Generation, "bui
 const kept = 64;
 /** What a killed run left is removed after a day. */
 const leftoverMs = 86_400_000;
+
+/** Of this user. */
+export const userStoreFolder = (env?: Environment): string => userStore(env);
 
 export class LibraryStore {
   /** `folder` need not exist before something is put there. */

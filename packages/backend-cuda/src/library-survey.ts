@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import type { Reason } from "@halfbyte/core";
 import { verifiedLibrary } from "@halfbyte/native";
 import { isBuildName } from "@halfbyte/native/library-store";
-import type { Instruments } from "./diagnose.js";
+import { type Instruments, instruments } from "./instruments.js";
 import { libraryId } from "./library-name.js";
 import { formatVersion } from "./runtime-version.js";
 import type { SelectableLibrary, Verdict } from "./selection.js";
@@ -30,6 +30,11 @@ export interface VerifiedLibrary {
 }
 
 type Look = Pick<Instruments, "examine" | "findLibraries" | "choose">;
+
+export const surveyLibraries = (world: World, signal?: AbortSignal): Promise<SurveyedLibrary[]> =>
+  surveyLibrariesWith(instruments, world, signal);
+
+export const verifyLibraries = (world: World): Promise<VerifiedLibrary[]> => verifyLibrariesWith(instruments, world);
 
 /** In the order in which they are tried; the refused ones last. */
 export async function surveyLibrariesWith(

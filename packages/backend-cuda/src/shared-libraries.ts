@@ -3,7 +3,7 @@
  * folders are those that the loader of Linux looks through, in its order.
  */
 import { messageOf } from "@halfbyte/core";
-import { type DynamicSection, readDynamicSection } from "./elf-dynamic.js";
+import { type ElfDependencies, elfDependencies } from "./elf-needed.js";
 import type { World } from "./world.js";
 
 export interface SharedLibrary {
@@ -52,7 +52,7 @@ async function dependencies(search: LibrarySearch, path: string): Promise<Depend
 /** Breadth first, as the loader goes. */
 async function closure(search: LibrarySearch, path: string): Promise<SharedLibrary[]> {
   const needs = new Map<string, SharedLibrary>();
-  const waiting: { readonly path: string; readonly section: DynamicSection }[] = [
+  const waiting: { readonly path: string; readonly section: ElfDependencies }[] = [
     { path, section: await search.section(path) },
   ];
   for (let file = waiting.shift(); file; file = waiting.shift())
@@ -68,7 +68,7 @@ async function closure(search: LibrarySearch, path: string): Promise<SharedLibra
 
 /** Looks through the folders, and reads each file once. */
 class LibrarySearch {
-  readonly #sections = new Map<string, Promise<DynamicSection>>();
+  readonly #sections = new Map<string, Promise<ElfDependencies>>();
   readonly #environment: readonly string[];
 
   constructor(
@@ -79,28 +79,31 @@ class LibrarySearch {
     this.#environment = (world.env["LD_LIBRARY_PATH"] ?? "").split(/[:;]/).filter((folder) => folder !== "");
   }
 
-  section(path: string): Promise<DynamicSection> {
-    const known = this.#sections.get(path) ?? readDynamicSection(this.world, path);
+  section(path: string): Promise<ElfDependencies> {
+    const known = this.#sections.get(path) ?? elfDependencies(this.world, path);
     this.#sections.set(path, known);
     return known;
   }
 
-  async find(name: string, needer: string, { rpath, runpath }: DynamicSection): Promise<string | undefined> {
-    if (name.includes("/")) return this.#first([name]);
-    const own = (folders: readonly string[]) =>
-      folders.map((folder) => folder.replace(/\$\{?ORIGIN\}?/, folderOf(needer)));
-    const before = runpath.length > 0 ? [] : own(rpath);
-    const named = await this.#first(
-      [...before, ...this.#environment, ...own(runpath)].map((folder) => `${folder}/${name}`),
-    );
-    const known = this.loaded.get(name) ?? named ?? this.cache.get(name);
-    return known ?? this.#first(usual.map((folder) => `${folder}/${name}`));
+  async find(name: string, needer: string, { rpath, runpath, machine }: ElfDependencies): Promise<string | undefined> {
+    if (name.includes("/")) return this.#first([name], machine);
+    const loaded = this.loaded.get(name);
+    if (loaded !== undefined) return loaded;
+    const own = (folders: readonly string[]) => folders.map((one) => one.replace(/\$\{?ORIGIN\}?/, folderOf(needer)));
+    const folders = [...(runpath.length > 0 ? [] : own(rpath)), ...this.#environment, ...own(runpath)];
+    const inFolders = (all: readonly string[]) =>
+      this.#first(
+        all.map((folder) => `${folder}/${name}`),
+        machine,
+      );
+    return (await inFolders(folders)) ?? this.cache.get(name) ?? inFolders(usual);
   }
 
-  async #first(paths: readonly string[]): Promise<string | undefined> {
+  /** A file of another machine, or one that cannot be read, is passed over, as the loader does. */
+  async #first(paths: readonly string[], machine: number): Promise<string | undefined> {
     for (const path of paths) {
-      // A file of another word size or one that cannot be read is passed over, as the loader does.
-      if (await this.section(path).then(Boolean, () => false)) return path;
+      const section = await this.section(path).catch(() => undefined);
+      if (section?.machine === machine) return path;
     }
     return undefined;
   }
@@ -108,18 +111,19 @@ class LibrarySearch {
 
 /** Libraries of this process: the loader takes them before it looks anywhere. */
 async function loadedByName(world: World): Promise<Found> {
-  const paths = await world.loadedLibraries().catch(() => []);
-  const sections = await Promise.all(paths.map((path) => readDynamicSection(world, path).catch(() => undefined)));
+  const mapped = await world.loadedLibraries().catch(() => []);
+  const paths = mapped.filter((path) => path.startsWith("/") && !path.endsWith(" (deleted)"));
+  const sections = await Promise.all(paths.map((path) => elfDependencies(world, path).catch(() => undefined)));
   return new Map(paths.flatMap((path, i) => [[baseName(path), path] as const, ...sonameOf(sections[i], path)]));
 }
 
-const sonameOf = (section: DynamicSection | undefined, path: string): (readonly [string, string])[] =>
+const sonameOf = (section: ElfDependencies | undefined, path: string): (readonly [string, string])[] =>
   section?.soname === undefined ? [] : [[section.soname, path]];
 
 /** The loader's cache. Where it cannot be asked for, as on Alpine, the usual folders are all there is. */
 async function cachedLibraries(world: World, signal: AbortSignal | undefined): Promise<Found> {
   const options = { limitMs: ldconfigLimitMs, ...(signal && { signal }) };
-  for (const program of ["/sbin/ldconfig", "ldconfig"]) {
+  for (const program of ["/sbin/ldconfig", "/usr/sbin/ldconfig"]) {
     try {
       const { code, stdout } = await world.run(program, ["-p"], options);
       if (code === 0) return parseLdconfig(stdout, world.arch);

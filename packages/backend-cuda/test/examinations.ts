@@ -2,7 +2,7 @@
 import type { Reason, Source } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import { choose } from "../src/choose.js";
-import type { Instruments } from "../src/diagnose.js";
+import type { Instruments } from "../src/instruments.js";
 import type { Examination, Framework, Gpu, MachineFacts } from "../src/machine-facts.js";
 import type { SelectableLibrary } from "../src/selection.js";
 import type { World } from "../src/world.js";
@@ -80,10 +80,11 @@ export const worldWith = (changes: Partial<World> = {}): World => ({
     throw new Error("not found");
   },
   loadedLibraries: async () => [],
+  listDevices: absent,
   ...changes,
 });
 
-const absent = async (path: string): Promise<never> => {
+const absent = async (path: unknown): Promise<never> => {
   throw new Error(`ENOENT: ${path}`);
 };
 

@@ -7,4 +7,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+// The log has stderr to itself: stdout is for results, which may be read by a program.
+console.debug = console.error;
+console.info = console.error;
+
 process.exitCode = await run(process.argv.slice(2));

@@ -3,7 +3,9 @@ import { version } from "@halfbyte/core";
 import { Command, CommanderError } from "commander";
 import { compareCommand } from "./commands/compare.js";
 import { dequantizeCommand } from "./commands/dequantize.js";
+import { doctorCommand } from "./commands/doctor.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { libsCommand } from "./commands/libs.js";
 import { quantizeCommand } from "./commands/quantize.js";
 import { selftestCommand } from "./commands/selftest.js";
 import { exitCodes, tellFailure } from "./exit.js";
@@ -16,6 +18,8 @@ Examples:
   halfbyte compare ./SmolLM2-135M ./SmolLM2-135M-nf4
   halfbyte dequantize ./SmolLM2-135M-nf4 -o ./SmolLM2-135M-float
   halfbyte selftest --backend reference --vectors ./golden
+  halfbyte doctor
+  halfbyte libs
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused (the output exists, an override is wrong), 130 interrupted.
 `;
@@ -26,11 +30,22 @@ function createProgram(): Command {
     .version(version)
     .showHelpAfterError("(halfbyte --help shows the commands)")
     .addHelpText("after", examples);
-  for (const command of [quantizeCommand(), dequantizeCommand(), inspectCommand(), compareCommand(), selftestCommand()])
-    program.addCommand(command);
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of commands()) program.addCommand(command);
+  for (const command of withSubcommands(program)) command.exitOverride();
   return program;
 }
+
+const commands = (): Command[] => [
+  quantizeCommand(),
+  dequantizeCommand(),
+  inspectCommand(),
+  compareCommand(),
+  selftestCommand(),
+  doctorCommand(),
+  libsCommand(),
+];
+
+const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];
 
 /** Runs a command line; resolves to the exit code. */
 export async function run(args: readonly string[]): Promise<number> {

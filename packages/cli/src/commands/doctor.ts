@@ -1,9 +1,7 @@
 /** halfbyte doctor: whether CUDA can be used here, by which library, and if not, why and what to do. */
 import { cpu } from "@halfbyte/backend-cpu";
-import { version } from "@halfbyte/core";
 import { Command, Option } from "commander";
-import { cpuReport } from "../doctor/cpu.js";
-import { type DoctorReport, reportLines } from "../doctor/report.js";
+import { doctorReport, reportLines } from "../doctor/report.js";
 import { interruptible } from "../interrupt.js";
 import { maskHome } from "../mask-home.js";
 import { jsonOption } from "../options.js";
@@ -37,7 +35,7 @@ async function doctor({ backend, probe, trace = false, json = false }: Flags, si
     diagnose(nodeWorld(), { signal, probe, ...(backend && { backend }) }),
     cpu().detect(),
   ]);
-  const report: DoctorReport = maskHome({ version, ...diagnosis, cpu: cpuReport(detection) });
+  const report = maskHome(doctorReport(diagnosis, detection));
   if (json) printJson(report);
   else for (const line of reportLines(report)) printLine(line);
   process.exitCode = statuses[report.status].exitCode;

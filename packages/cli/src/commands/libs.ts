@@ -57,7 +57,9 @@ async function list(json: boolean, signal: AbortSignal): Promise<void> {
   printAll(storeLines(listed.store.builds, listed.store.problem));
 }
 
-const printAll = (lines: readonly string[]): void => lines.forEach((line) => printLine(line));
+function printAll(lines: readonly string[]): void {
+  for (const line of lines) printLine(line);
+}
 
 function libraryLines(libraries: readonly SurveyedLibrary[]): string[] {
   if (libraries.length === 0) return ["  none installed; halfbyte doctor says what to do"];
@@ -127,12 +129,15 @@ const rollbackCommand = (): Command =>
     .action(async ({ json = false }: Flags) => tellSwitch(await (await userStore()).rollback(), json));
 
 function tellSwitch({ before, now }: Switched, json: boolean): void {
-  if (json) return printJson({ before, inUse: now });
-  printLine(
-    `in use: ${now.join(", ") || "nothing of your store"}; before: ${before.join(", ") || "nothing of your store"}`,
-  );
-  printLine("halfbyte doctor says which library is chosen now.");
+  if (json) printJson({ before, inUse: now });
+  else
+    printLine(
+      `${sayInUse("in use", now)}; ${sayInUse("before", before)}. halfbyte doctor says which library is chosen now.`,
+    );
 }
+
+const sayInUse = (when: string, builds: readonly string[]): string =>
+  `${when}: ${builds.join(", ") || "nothing of your store"}`;
 
 const verifyCommand = (): Command =>
   new Command("verify")

@@ -1,13 +1,21 @@
 /** What doctor prints for people: one section for each question, 100 columns wide, without colours. */
 import type { Diagnosis } from "@halfbyte/backend-cuda";
+import { type Detection, version } from "@halfbyte/core";
 import { bytes } from "../print.js";
 import { tableLines, wrapped } from "../text-table.js";
-import type { CpuReport } from "./cpu.js";
+import { type CpuReport, cpuReport } from "./cpu.js";
 
 export interface DoctorReport extends Diagnosis {
   /** Of halfbyte. */
   readonly version: string;
   readonly cpu: CpuReport;
+}
+
+export function doctorReport(diagnosis: Diagnosis, detection: Detection): DoctorReport {
+  const cpu = cpuReport(detection);
+  const { fallback } = diagnosis;
+  const runs = { backend: cpu.available ? "cpu" : "reference" };
+  return { version, ...diagnosis, fallback: fallback && { ...fallback, ...runs }, cpu };
 }
 
 const width = 100;
@@ -37,7 +45,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const paragraph = (text: string): string[] => wrapped(text, width - 2).map((line) => `  ${line}`);
 
 function headline({ version, status, code, message, askedBy, chosen, fallback }: DoctorReport): string[] {
-  const runs = chosen ? `runs on ${chosen.library}` : `falls to ${fallback?.backend ?? "cpu"}`;
+  const runs = chosen ? `runs on ${chosen.library}` : `falls to ${fallback!.backend}`;
   const asked = askedBy === null ? [] : paragraph(`CUDA is asked for: ${askedBy}.`);
   return [`halfbyte ${version}: CUDA is ${status} (${code}), ${runs}`, ...paragraph(message), ...asked];
 }
@@ -172,7 +180,10 @@ function cpu({ cpu: { tier, library, device, refused, settings } }: DoctorReport
       name,
       ignoredBecause === null ? value : `${value}, ignored: ${ignoredBecause}`,
     ]),
-    ...refused.map(({ code, reason }) => ["not used", `${reason} (${code})`]),
+    ...refused
+      // Most places hold no library, which matters where none does.
+      .filter(({ code }) => tier === null || code !== "LIBRARY_NOT_FOUND")
+      .map(({ code, reason }) => ["not used", `${reason} (${code})`]),
   ]);
 }
 
