@@ -6,7 +6,7 @@ import type { Candidate } from "@halfbyte/core";
 import { type Capability, runsByJit, runsNatively } from "./capability.js";
 import { isOlder } from "./driver-floor.js";
 import { libraryId } from "./library-name.js";
-import type { Framework, Gpu, MachineFacts } from "./machine-facts.js";
+import type { Gpu, MachineFacts } from "./machine-facts.js";
 import { formatVersion, sameVersion } from "./runtime-version.js";
 import { isVersion, type SelectableLibrary } from "./selection.js";
 import { systemRefusal } from "./system-fit.js";
@@ -37,18 +37,14 @@ export function fitMatrix(
 }
 
 function judges(facts: MachineFacts): (readonly [string, Judge])[] {
-  const { system, driver, gpus = [], frameworks, host } = facts;
+  const { system, driver, gpus = [] } = facts;
   return [
     [systemName(facts), (library) => refusedIf(systemRefusal(library, system) !== undefined)],
     ["its file and manifest", ({ refusal }) => refusedIf(refusal !== undefined)],
     ["its dependencies", ({ unmet = [] }) => refusedIf(unmet.length > 0)],
     [driverName(facts), (library) => driverFit(library, driver)],
     ...distinctGpus(gpus).map((gpu) => judged(gpuName(gpu), (library) => gpuFit(library, gpu.capability, driver))),
-    ...frameworks
-      .filter(bringsCuda)
-      .map((one) =>
-        judged(frameworkName(one), (library) => frameworkFit(library, one.cuda, one.name === host?.framework)),
-      ),
+    ...askersOf(facts).map((asker) => judged(askerName(asker), (library) => askerFit(library, asker))),
   ];
 }
 
@@ -68,13 +64,22 @@ function gpuFit({ sass, ptx, version }: SelectableLibrary, gpu: Capability, driv
   return isVersion(driver) && runsByJit(ptx, gpu, driver, version) ? "degraded" : "refused";
 }
 
-type Brought = NonNullable<Framework["cuda"]>;
-type BringingFramework = Framework & { readonly cuda: Brought };
+/** Who has a CUDA version of its own. */
+interface Asker {
+  readonly name: string;
+  readonly major: number;
+  readonly minor?: number;
+  /** Its version is the one that counts: a dynamically linked library would share its CUDA. */
+  readonly counts: boolean;
+}
 
-const bringsCuda = (framework: Framework): framework is BringingFramework => framework.cuda !== undefined;
+function askersOf({ frameworks, host }: MachineFacts): Asker[] {
+  const first = host ? [{ ...host, name: host.framework, counts: true }] : [];
+  const others = frameworks.filter(({ name }) => name !== host?.framework);
+  return [...first, ...others.flatMap(({ name, cuda }) => (cuda ? [{ ...cuda, name, counts: false }] : []))];
+}
 
-/** `counts`: it is the one whose CUDA a dynamically linked library would share. */
-function frameworkFit({ version, linkage }: SelectableLibrary, { major, minor }: Brought, counts: boolean): Fit {
+function askerFit({ version, linkage }: SelectableLibrary, { major, minor, counts }: Asker): Fit {
   if (version.major !== major) return linkage === "dynamic" && counts ? "refused" : "compatible";
   return minor === undefined || minor === version.minor ? "exact" : "compatible";
 }
@@ -95,5 +100,5 @@ const driverName = ({ driver }: MachineFacts): string =>
 
 const gpuName = ({ name, capability }: Gpu): string => `GPU ${formatVersion(capability)} (${name})`;
 
-const frameworkName = ({ name, cuda: { major, minor } }: BringingFramework): string =>
+const askerName = ({ name, major, minor }: Asker): string =>
   `${name}, CUDA ${major}${minor === undefined ? "" : `.${minor}`}`;

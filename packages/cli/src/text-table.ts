@@ -1,4 +1,4 @@
-/** Text in columns that fits a width: cells are wrapped at spaces, and words that are too long where they must be. */
+/** Text in columns that fits a width: cells are wrapped at spaces, and words that are too long within. */
 
 export interface TableOptions {
   readonly head?: readonly string[];
@@ -51,5 +51,11 @@ function wrappedLine(line: string, width: number): string[] {
   return lines;
 }
 
-const pieces = (word: string, width: number): string[] =>
-  word.length <= width ? [word] : (word.match(new RegExp(`.{1,${width}}`, "gu")) ?? [word]);
+/** A word that is longer than a line, such as a path, is broken after a slash or a comma where it has one. */
+function pieces(word: string, width: number): string[] {
+  if (word.length <= width) return [word];
+  const fitting = word.slice(0, width);
+  const after = Math.max(fitting.lastIndexOf("/"), fitting.lastIndexOf(",")) + 1;
+  const end = after > width / 3 ? after : width;
+  return [word.slice(0, end), ...pieces(word.slice(end), width)];
+}

@@ -102,14 +102,14 @@ const frameworks = ({ frameworks }: DoctorReport): string[] =>
         { head: ["framework", "CUDA", "state", "told by"] },
       );
 
-function candidates({ candidates, chosen, override }: DoctorReport): string[] {
+function candidates({ candidates, chosen, override, message }: DoctorReport): string[] {
   if (candidates.length === 0) return paragraph("none installed");
   const rows = candidates.map(({ library, path, verdict, code, reason }) => [
     path === chosen?.path ? ">" : "",
     library,
     verdict,
     code,
-    `${reason}\n${path}`,
+    `${reason === message ? "as said above" : reason}\n${path}`,
   ]);
   const asked = override?.library
     ? paragraph(`${override.variable}=${override.value}: no other than ${override.library}.`)
