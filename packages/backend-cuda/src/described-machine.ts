@@ -59,7 +59,9 @@ const overrideOf = ({ variable, value, asks, ignored }: Override): Described["ov
 function overrideSources(override: Override | undefined, env: Environment): ExaminedSource[] {
   if (!override) return [];
   const { variable, value, asks, ignored } = override;
-  const used = isRefused(asks) ? { ignoredBecause: asks.message } : { usedFor: `${libraryId(asks)} and no other` };
+  const used = isRefused(asks)
+    ? { ignoredBecause: "it is no version in digits" }
+    : { usedFor: `${libraryId(asks)} and no other` };
   const sources = [sourceOf({ name: variable, value, ms: 0, ...used })];
   if (ignored === undefined) return sources;
   return [

@@ -1,5 +1,5 @@
 /** Everything that doctor tells: the machine, the libraries, the choice, its probes, what that comes to, and the one thing to do next. */
-import type { Reason } from "@halfbyte/core";
+import { halfbyteError, type Reason } from "@halfbyte/core";
 import type { Choice } from "./choose.js";
 import { type Asked, type Conclusion, conclude } from "./conclusion.js";
 import { describeMachine } from "./described-machine.js";
@@ -36,6 +36,7 @@ export async function diagnoseWith(
     tools.examine(world, { depth: "full", ...(signal && { signal }) }),
     tools.findLibraries(world),
   ]);
+  if (signal?.aborted) throw halfbyteError("ABORTED", "The diagnosis was aborted.", { cause: signal.reason });
   const { facts } = examination;
   const choice = tools.choose(examination, libraries, world.env);
   tellFindings(examination, choice);

@@ -1,5 +1,8 @@
 /** How a driver gets to where it is missing or too old: that depends on what kind of system this is, and who looks after its driver. */
-import { branchOf } from "./driver-floor.js";
+import { branchOf, driverShippedWith, oldestDriver } from "./driver-floor.js";
+import { build, buildForGpu, builtFor } from "./library-fix.js";
+import { parseVersion } from "./runtime-version.js";
+import { unsetVariable } from "./shell-command.js";
 import type { Fix, Situation } from "./suggested-fix.js";
 
 /** Shows on the host whether GPUs and the driver reach a container. */
@@ -68,4 +71,44 @@ function giveGpus({ env }: Situation): Fix {
     remedy: `${wrong}Start the container with GPUs (\`--gpus all\`); the host needs the NVIDIA driver and the NVIDIA Container Toolkit. On the host, this shows whether both are in order.`,
     command: containerCheck,
   };
+}
+
+/** The driver runs, and hides what it has. */
+export function showDevices(situation: Situation): Fix {
+  const variable = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"].find((name) => situation.env[name] !== undefined);
+  if (variable)
+    return {
+      remedy: `${variable}=${situation.env[variable]} hides the GPUs: unset it, or name one of \`nvidia-smi -L\`.`,
+      command: unsetVariable(situation.facts.system.platform, variable),
+    };
+  if (situation.facts.system.kind === "container") return installDriver(situation);
+  return { remedy: "The driver runs and sees no GPU: look at what it lists.", command: "nvidia-smi -L" };
+}
+
+/** A library for this driver, where one can be built, else a driver for the oldest library. */
+export function forOldDriver(situation: Situation): Fix {
+  const { driver } = situation.facts;
+  const buildable = "major" in driver ? builtFor.find(({ major }) => major === driver.major) : undefined;
+  const there =
+    buildable && situation.candidates.some(({ version }) => parseVersion(version)?.major === buildable.major);
+  if (buildable && !there) return build(`This driver runs libraries of CUDA ${buildable.major}: build one.`, buildable);
+  const oldest = situation.candidates.map(({ version }) => parseVersion(version)!).sort((a, b) => a.major - b.major)[0];
+  return updateDriver(situation, oldest && oldestDriver(oldest, situation.facts.system.platform));
+}
+
+/** So that the driver is as new as the library of which is spoken. */
+export function newerDriverOf(situation: Situation): Fix {
+  const versions = situation.candidates
+    .filter(({ code }) => code === situation.reason.code)
+    .map(({ version }) => parseVersion(version));
+  const lowest = versions.filter((version) => version !== undefined).at(-1);
+  return updateDriver(situation, lowest && driverShippedWith(lowest));
+}
+
+/** Something newer would have code of its own for the GPU. */
+export function nativeCode(situation: Situation): Fix {
+  const refused = situation.candidates.filter(({ code }) => code === "CUDA_DRIVER_TOO_OLD");
+  const newest = refused[0] && parseVersion(refused[0].version);
+  if (!newest) return buildForGpu(situation);
+  return updateDriver(situation, oldestDriver(newest, situation.facts.system.platform));
 }

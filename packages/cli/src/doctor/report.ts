@@ -44,10 +44,16 @@ const section = (title: string, lines: readonly string[]): string[] =>
 
 const paragraph = (text: string): string[] => wrapped(text, width - 2).map((line) => `  ${line}`);
 
-function headline({ version, status, code, message, askedBy, chosen, fallback }: DoctorReport): string[] {
-  const runs = chosen ? `runs on ${chosen.library}` : `falls to ${fallback!.backend}`;
+function headline(report: DoctorReport): string[] {
+  const { version, status, code, message, askedBy } = report;
   const asked = askedBy === null ? [] : paragraph(`CUDA is asked for: ${askedBy}.`);
-  return [`halfbyte ${version}: CUDA is ${status} (${code}), ${runs}`, ...paragraph(message), ...asked];
+  return [`halfbyte ${version}: CUDA is ${status} (${code}), ${whatRuns(report)}`, ...paragraph(message), ...asked];
+}
+
+/** Commands do not pass over a wrong override. */
+function whatRuns({ status, chosen, fallback }: DoctorReport): string {
+  if (status === "override-invalid") return "nothing runs before it is right";
+  return chosen ? `runs on ${chosen.library}` : `falls to ${fallback!.backend}`;
 }
 
 function system({ system, versions }: DoctorReport): string[] {
