@@ -54,19 +54,14 @@ function chosenOf({ selection: { candidates, usable } }: Choice, tried: readonly
 
 /** How the library that is used does. */
 function judged(chosen: Verdict, tried: readonly ProbedLibrary[]): Pick<Conclusion, "status" | "reason"> {
+  const { code, library, degraded, verdict, remedy = "" } = chosen;
   const failed = tried.find(({ passed }) => !passed);
-  const { code, library, remedy = "" } = chosen;
+  if (failed) {
+    const message = `${library} is used, because ${failed.library} failed: ${failed.reason}`;
+    return { status: "degraded", reason: { code: failed.code!, message, remedy: failed.remedy! } };
+  }
   const reason = { code, message: `${library} is used. ${chosen.reason}`, remedy };
-  if (failed)
-    return {
-      status: "degraded",
-      reason: {
-        code: failed.code!,
-        message: `${library} is used, because ${failed.library} failed: ${failed.reason}`,
-        remedy,
-      },
-    };
-  return { status: chosen.degraded || chosen.verdict === "refused" ? "degraded" : "ok", reason };
+  return { status: degraded || verdict === "refused" ? "degraded" : "ok", reason };
 }
 
 /** Nothing passed, or an override names what the checks refuse. */

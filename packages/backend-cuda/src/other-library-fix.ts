@@ -17,8 +17,9 @@ const variableOf = ({ library }: Verdict): string => `HALFBYTE_${library.replace
 
 const platformOf = ({ facts }: Situation): string => facts.system.platform;
 
-export function anotherOverride(situation: Situation): Fix {
-  const [platform, { variable, asks }] = [platformOf(situation), situation.override!];
+export function anotherOverride(situation: Situation): Fix | undefined {
+  if (!situation.override) return undefined;
+  const [platform, { variable, asks }] = [platformOf(situation), situation.override];
   const best = situation.candidates.find((candidate) => usable(candidate) && isFor(variable, candidate));
   if (best)
     return {

@@ -82,16 +82,12 @@ const easiest = [
   "CUDA_DRIVER_TOO_OLD",
 ];
 
-/** Several libraries, several reasons: an updated driver helps most of them, else the reason of the first. */
-function forCandidates(situation: Situation): Fix {
-  const { candidates } = situation;
-  const code =
-    easiest.find((code) => candidates.some((candidate) => candidate.code === code)) ?? candidates[0]?.code ?? "";
-  const of = candidates.find((candidate) => candidate.code === code);
-  const reason = {
-    code,
-    message: of?.reason ?? situation.reason.message,
-    remedy: of?.remedy ?? situation.reason.remedy,
-  };
-  return fixes[code]?.({ ...situation, reason }) ?? { remedy: reason.remedy, command: null };
+/** Several libraries, several reasons: the fix of one of them. */
+function forCandidates(situation: Situation): Fix | undefined {
+  const { candidates, reason } = situation;
+  const others = candidates.filter(({ code }) => code !== reason.code);
+  const one = easiest.flatMap((code) => others.find((candidate) => candidate.code === code) ?? [])[0] ?? others[0];
+  if (!one) return undefined;
+  const its = { code: one.code, message: one.reason, remedy: one.remedy ?? reason.remedy };
+  return fixes[one.code]?.({ ...situation, reason: its }) ?? { remedy: its.remedy, command: null };
 }
