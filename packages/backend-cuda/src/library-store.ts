@@ -35,8 +35,8 @@ export interface StoredBuild {
   readonly library: string;
   readonly path: string;
   readonly inUse: boolean;
-  /** When it came into the store. */
-  readonly addedAt: Date;
+  /** When it came into the store, in ISO 8601. */
+  readonly addedAt: string;
   /** What is wrong with its file. */
   readonly refusal?: Reason;
 }
@@ -126,7 +126,7 @@ export class LibraryStore {
     const path = join(folder, file);
     const { refusal } = verifiedLibrary(path);
     const library = id.slice(0, id.indexOf("-"));
-    return { id, library, path, inUse, addedAt: (await stat(folder)).mtime, ...(refusal && { refusal }) };
+    return { id, library, path, inUse, addedAt: (await stat(folder)).mtime.toISOString(), ...(refusal && { refusal }) };
   }
 
   /** By its id, the beginning of its id, or the name of its library where there is one build of it. */

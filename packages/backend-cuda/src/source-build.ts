@@ -16,6 +16,9 @@ const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 export interface BuildOptions {
   /** The folder of the toolkit; else the script looks for one. */
   readonly toolkit?: string;
+  /** Fetch a toolkit that is missing; NVIDIA's licence must have been accepted. */
+  readonly fetch?: boolean;
+  readonly acceptNvidiaEula?: boolean;
   readonly signal?: AbortSignal;
   /** The folder with scripts/ and native/; this package's unless told otherwise. */
   readonly sources?: string;
@@ -32,23 +35,30 @@ export function requestedVersion(text: string): RuntimeVersion {
 export async function buildIntoStore(
   store: LibraryStore,
   version: RuntimeVersion,
-  { toolkit, signal, sources = packageFolder }: BuildOptions = {},
+  options: BuildOptions = {},
 ): Promise<StoredBuild> {
-  const script = buildScript(sources, version);
+  const script = buildScript(options.sources ?? packageFolder, version);
   const output = await mkdtemp(join(tmpdir(), "halfbyte-build-"));
   try {
-    const args = [
-      script,
-      digitsOf(version),
-      "--output",
-      output,
-      ...(toolkit === undefined ? [] : ["--toolkit", toolkit]),
-    ];
-    await runBuild(args, version, signal);
+    await runBuild([script, ...argumentsOf(version, output, options)], version, options.signal);
     return await store.add(join(output, libraryFileOf({ runtime: "cuda", version })));
   } finally {
     await rm(output, { recursive: true, force: true });
   }
+}
+
+/** Required: a toolkit that is not found is a failure. */
+function argumentsOf(
+  version: RuntimeVersion,
+  output: string,
+  { toolkit, fetch, acceptNvidiaEula }: BuildOptions,
+): string[] {
+  return [
+    ...["--require", digitsOf(version), "--output", output],
+    ...(toolkit === undefined ? [] : ["--toolkit", toolkit]),
+    ...(fetch ? ["--fetch"] : []),
+    ...(acceptNvidiaEula ? ["--accept-nvidia-eula"] : []),
+  ];
 }
 
 function buildScript(sources: string, version: RuntimeVersion): string {

@@ -1,5 +1,4 @@
 /** halfbyte libs: the native libraries there are, which of the user's own builds are in use, and whether all are intact. */
-import { resolve } from "node:path";
 import { cpu } from "@halfbyte/backend-cpu";
 import type { StoredBuild, SurveyedLibrary, Switched, VerifiedLibrary } from "@halfbyte/backend-cuda";
 import type { Reason } from "@halfbyte/core";
@@ -77,38 +76,39 @@ function storeLines(builds: readonly StoredBuild[], problem: Reason | null): str
   const rows = builds.map(({ id, inUse, addedAt, refusal }) => [
     id,
     inUse ? "in use" : "kept",
-    addedAt.toISOString().slice(0, 10),
+    addedAt.slice(0, 10),
     refusal ? `${refusal.message} (${refusal.code})` : "",
   ]);
   const told = problem ? [`  ${problem.message} ${problem.remedy}`] : [];
   return [...(rows.length === 0 ? ["  no builds"] : tableLines(rows)), ...told];
 }
 
+interface BuildFlags extends Flags {
+  readonly toolkit?: string;
+  readonly fetch?: boolean;
+  readonly acceptNvidiaEula?: boolean;
+}
+
 const buildCommand = (): Command =>
   new Command("build")
     .description("build the library for one CUDA version from source and put it in use")
     .argument("<version>", "such as 12.4")
-    .option(
-      "--toolkit <dir>",
-      "the CUDA toolkit; else CUDA_HOME, CUDA_PATH, nvcc on PATH and /usr/local/cuda* are looked at",
-    )
+    .option("--toolkit <dir>", "the CUDA toolkit; else CUDA_HOME, nvcc on PATH and /usr/local/cuda* are looked at")
+    .option("--fetch", "fetch the toolkit from Debian if it is missing (11.8, 12.4)")
+    .option("--accept-nvidia-eula", "you accept the licence of what is fetched")
     .addOption(jsonOption())
-    .action((version: string, flags: Flags & { readonly toolkit?: string }) =>
-      interruptible((signal) => build(version, flags, signal)),
-    );
+    .action((version: string, flags: BuildFlags) => interruptible((signal) => build(version, flags, signal)));
 
 async function build(
   text: string,
-  { toolkit, json = false }: Flags & { readonly toolkit?: string },
+  { toolkit, json = false, ...flags }: BuildFlags,
   signal: AbortSignal,
 ): Promise<void> {
   const { buildIntoStore, requestedVersion } = await backendCuda();
   const version = requestedVersion(text);
   const store = await userStore();
-  const built = await buildIntoStore(store, version, {
-    signal,
-    ...(toolkit !== undefined && { toolkit: resolve(fromUser(toolkit)) }),
-  });
+  const where = toolkit === undefined ? {} : { toolkit: fromUser(toolkit) };
+  const built = await buildIntoStore(store, version, { signal, ...flags, ...where });
   const { now } = await store.use(built.id);
   const result = maskHome({ build: { ...built, inUse: true }, inUse: now });
   if (json) printJson(result);
