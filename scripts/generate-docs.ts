@@ -28,9 +28,9 @@ Recognize it by \`code\` (or \`isHalfbyteError(error)\`), never by \`instanceof\
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | failed: any code below that no other line names; \`compare\` found tensors that are missing or incomparable; \`selftest\` failed a case |
+| 1 | failed: any code below that no other line names; \`compare\` found tensors that are missing or incomparable; \`selftest\` failed a case; \`doctor\`: CUDA is asked for and unusable; \`libs verify\`: a library is not what its manifest says |
 | 2 | usage: unknown command or option, \`INVALID_ARGUMENT\`, \`UNKNOWN_FORMAT\`, \`UNSUPPORTED_BLOCK_SIZE\` |
-| 3 | refused: \`OUTPUT_EXISTS\` |
+| 3 | refused: \`OUTPUT_EXISTS\`, \`OVERRIDE_INVALID\`, \`OVERRIDE_NOT_FOUND\` |
 | 130 | interrupted (SIGINT, SIGTERM): \`ABORTED\`; nothing was written |
 
 With \`--json\` a failure is \`{ "error": { "code", "message", "remedy", "details" } }\` on stdout.
