@@ -1,12 +1,23 @@
 /** The CUDA backend of halfbyte. Importing it does nothing: register it, or pass cuda() to openBackend(). */
 export { type Capability, parseCapability } from "./capability.js";
 export { type Choice, type ChooseOptions, choose } from "./choose.js";
+export { type ChosenLibrary, type Compatibility, isChosen } from "./compatibility.js";
+export { type ChangeCode, type CompatibilityChange, changeCatalogue } from "./compatibility-change.js";
+export { compatibilityChanges } from "./compatibility-changes.js";
+export {
+  type CompatibilityMonitor,
+  type MonitorOptions,
+  type MonitorSample,
+  standingOf,
+} from "./compatibility-monitor.js";
 export { cuda } from "./cuda.js";
 export type { CudaOptions } from "./cuda-options.js";
 export { type DiagnoseOptions, diagnose } from "./diagnose.js";
 export { type Diagnosis, type Status, statuses } from "./diagnosis.js";
 export { examine } from "./examine.js";
 export { type FindOptions, findLibraries } from "./find-libraries.js";
+export type { GpuReading } from "./gpu-reading.js";
+export type { Telemetry } from "./gpu-telemetry.js";
 export { type LibraryName, libraryFileOf, libraryId, parseLibraryFile, parseLibraryId } from "./library-name.js";
 export { LibraryStore, type StoredBuild, type Switched, userStoreFolder } from "./library-store.js";
 export {

@@ -4,8 +4,10 @@ import { Command, CommanderError } from "commander";
 import { compareCommand } from "./commands/compare.js";
 import { dequantizeCommand } from "./commands/dequantize.js";
 import { doctorCommand } from "./commands/doctor.js";
+import { emitCommand } from "./commands/emit.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { libsCommand } from "./commands/libs.js";
+import { monitorCommand } from "./commands/monitor.js";
 import { quantizeCommand } from "./commands/quantize.js";
 import { selftestCommand } from "./commands/selftest.js";
 import { exitCodes, tellFailure } from "./exit.js";
@@ -20,6 +22,8 @@ Examples:
   halfbyte selftest --backend reference --vectors ./golden
   halfbyte doctor
   halfbyte libs
+  halfbyte monitor --prometheus 127.0.0.1:9400
+  halfbyte emit dockerfile --cuda 12.4 -o Dockerfile
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused (the output exists, an override is wrong), 130 interrupted.
 `;
@@ -43,6 +47,8 @@ const commands = (): Command[] => [
   selftestCommand(),
   doctorCommand(),
   libsCommand(),
+  monitorCommand(),
+  emitCommand(),
 ];
 
 const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];

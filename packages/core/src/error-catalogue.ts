@@ -491,6 +491,17 @@ export const errorCatalogue = {
     "Free some space; nothing was left behind.",
   ),
   WRITE_FAILED: entry("WriteFailedError", "Writing a file failed.", "See the cause; nothing was left behind."),
+  // Serving
+  ADDRESS_IN_USE: entry(
+    "AddressInUseError",
+    "Another program listens on this address and port.",
+    "Choose another port, or 0 for one that is free.",
+  ),
+  LISTEN_FAILED: entry(
+    "ListenFailedError",
+    "The system does not let this program listen on this address and port.",
+    "Listen on an address of this machine and a port from 1024 on: 127.0.0.1:9400.",
+  ),
   VECTORS_NOT_FOUND: entry(
     "VectorsNotFoundError",
     "The folder holds no golden vectors.",
