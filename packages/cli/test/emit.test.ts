@@ -33,7 +33,11 @@ describe("dockerfile", () => {
     const lines = instructions(dockerfile.text({ image, node }));
     expect(lines.filter(({ name }) => !known.includes(name))).toEqual([]);
     const stages = lines.flatMap(({ name, rest }) => (name === "FROM" ? [rest.split(/ AS /i)] : []));
-    expect(stages.map(([from]) => from)).toEqual(["node:${NODE_VERSION}-bookworm-slim", "node", imageName(image)]);
+    expect(stages.map(([from]) => from)).toEqual([
+      expect.stringMatching(/^node:\$\{NODE_VERSION\}-/),
+      "node",
+      imageName(image),
+    ]);
     const copied = lines.flatMap(({ rest }) => /--from=(\w+)/.exec(rest)?.[1] ?? []);
     const named = stages.flatMap(([, name]) => name ?? []);
     expect(copied.filter((stage) => !named.includes(stage))).toEqual([]);

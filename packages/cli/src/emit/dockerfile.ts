@@ -8,7 +8,8 @@ export const dockerfile: Template = {
   file: "Dockerfile",
   description: "an image with CUDA, Node and the application in this folder",
   text: ({ image, node }) => `# syntax=docker/dockerfile:1
-# Needs package.json, package-lock.json and the application in this folder, and a .dockerignore with node_modules.
+# Needs package.json with halfbyte among its dependencies, package-lock.json and the application in this folder, and a
+# .dockerignore with node_modules.
 #   docker build -t app .
 #   docker run --rm --gpus all app npx halfbyte doctor
 
