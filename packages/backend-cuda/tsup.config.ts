@@ -16,5 +16,6 @@ export default defineConfig({
   onSuccess: async () => {
     await copyFile("../native/src/probe-child.cjs", "dist/probe-child.cjs");
     await copyFile("src/device-list-child.cjs", "dist/device-list-child.cjs");
+    await copyFile("src/library-child.cjs", "dist/library-child.cjs");
   },
 });

@@ -7,7 +7,6 @@ import { reasonOf } from "@halfbyte/native";
 import type { GpuReading } from "./gpu-reading.js";
 import { nvidiaSmiGpus } from "./nvidia-smi.js";
 import { isNvml, type Nvml, openNvml } from "./nvml.js";
-import { within } from "./within.js";
 import type { World } from "./world.js";
 
 export interface Telemetry {
@@ -19,9 +18,9 @@ export interface Telemetry {
 }
 
 export interface TelemetryOptions {
-  /** How long NVML and nvidia-smi may take. */
+  /** How long a call of NVML, or nvidia-smi, may take. */
   readonly limitMs?: number;
-  /** How long nvidia-smi is left alone after it failed: it may take all its time again. */
+  /** How long a source is left alone after it failed: it may take all its time again. */
   readonly retryAfterMs?: number;
   readonly now?: () => number;
 }
@@ -31,9 +30,8 @@ type Readings = readonly GpuReading[] | Reason;
 export class GpuTelemetry {
   readonly #options: Required<TelemetryOptions>;
   #nvml: Nvml | undefined;
-  /** A question to NVML that was not answered in time. Until it is, no other is asked. */
-  #pending: Promise<unknown> | undefined;
-  #smiFailed: { readonly at: number; readonly reason: Reason } | undefined;
+  /** What failed last, and when. */
+  readonly #failed = new Map<"nvml" | "nvidia-smi", { readonly at: number; readonly reason: Reason }>();
 
   constructor(
     readonly world: World,
@@ -47,9 +45,10 @@ export class GpuTelemetry {
     // There is no NVIDIA driver for macOS, and nothing to start that would say so.
     if (this.world.platform === "darwin")
       return { source: "none", reason: reasonOf("CUDA_PLATFORM_UNSUPPORTED", "There is no CUDA on macOS.") };
-    const told = await this.#askNvml();
+    const told = await this.#ask("nvml", () => this.#readNvml());
     if (isReadings(told)) return { source: "nvml", gpus: told };
-    const gpus = await this.#askSmi(signal);
+    const { limitMs } = this.#options;
+    const gpus = await this.#ask("nvidia-smi", () => nvidiaSmiGpus(this.world, { limitMs, ...(signal && { signal }) }));
     if (isReadings(gpus)) return { source: "nvidia-smi", gpus, reason: told };
     return { source: "none", reason: told };
   }
@@ -57,43 +56,29 @@ export class GpuTelemetry {
   async close(): Promise<void> {
     const nvml = this.#nvml;
     this.#nvml = undefined;
-    if (nvml && !this.#pending) await within(this.#options.limitMs, nvml.close());
+    await nvml?.close();
   }
 
-  async #askNvml(): Promise<Readings> {
-    const { limitMs } = this.#options;
-    if (this.#pending) return silent(limitMs);
-    const question = this.#readNvml();
-    this.#pending = question.finally(() => {
-      this.#pending = undefined;
-    });
-    return (await within(limitMs, question)) ?? silent(limitMs);
+  async #ask(source: "nvml" | "nvidia-smi", read: () => Promise<Readings>): Promise<Readings> {
+    const { retryAfterMs, now } = this.#options;
+    const failed = this.#failed.get(source);
+    if (failed && now() - failed.at < retryAfterMs) return failed.reason;
+    const told = await read();
+    this.#failed.delete(source);
+    // That a file is not there costs nothing to find out again.
+    if (!isReadings(told) && told.code !== "NVML_NOT_FOUND") this.#failed.set(source, { at: now(), reason: told });
+    return told;
   }
 
-  /** After a failure NVML is opened anew: a driver that was updated needs it. */
+  /** After a failure NVML is started anew: a driver that was updated needs it. */
   async #readNvml(): Promise<Readings> {
-    const opened = this.#nvml ?? (await openNvml(this.world));
+    const opened = this.#nvml ?? (await openNvml(this.world, this.#options.limitMs));
     if (!isNvml(opened)) return opened;
     this.#nvml = opened;
     const gpus = await opened.gpus();
-    if (!isReadings(gpus)) {
-      this.#nvml = undefined;
-      await opened.close();
-    }
-    return gpus;
-  }
-
-  async #askSmi(signal: AbortSignal | undefined): Promise<Readings> {
-    const { limitMs, retryAfterMs, now } = this.#options;
-    const failed = this.#smiFailed;
-    if (failed && now() - failed.at < retryAfterMs) return failed.reason;
-    const gpus = await nvidiaSmiGpus(this.world, { limitMs, ...(signal && { signal }) });
-    this.#smiFailed = isReadings(gpus) || signal?.aborted ? undefined : { at: now(), reason: gpus };
+    if (!isReadings(gpus)) await this.close();
     return gpus;
   }
 }
 
 const isReadings = (told: Readings): told is readonly GpuReading[] => !("code" in told);
-
-const silent = (limitMs: number): Reason =>
-  reasonOf("NVML_FAILED", `NVML has not answered within ${limitMs / 1000} s.`);

@@ -1,14 +1,14 @@
 /**
  * NVML, the driver's management library: versions and GPUs without starting CUDA. It sees every GPU of the machine whatever
- * CUDA_VISIBLE_DEVICES says, and knows nothing of a cuda-compat libcuda. Its calls run on another thread, because a driver that wakes
- * up a GPU, or has lost one, may take seconds.
+ * CUDA_VISIBLE_DEVICES says, and knows nothing of a cuda-compat libcuda. It runs in a process of its own, because a driver that wakes
+ * up a GPU takes seconds, and one that has lost a GPU may never answer.
  */
-import type { Reason } from "@halfbyte/core";
+import { isHalfbyteError, messageOf, type Reason } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import type { GpuReading } from "./gpu-reading.js";
 import { isSilent, nvmlReason, nvmlStatus } from "./nvml-error.js";
 import { type RuntimeVersion, versionOfNumber } from "./runtime-version.js";
-import type { SystemLibrary, World } from "./world.js";
+import type { IsolatedLibrary, World } from "./world.js";
 
 export interface NvmlVersions {
   /** The kernel driver: 535.54.03. */
@@ -19,8 +19,8 @@ export interface NvmlVersions {
 
 export interface Nvml {
   readonly path: string;
-  versions(): Promise<NvmlVersions>;
-  /** Every GPU; one that does not answer is lost. A reason when they cannot even be counted. */
+  versions(): Promise<NvmlVersions | Reason>;
+  /** Every GPU; one that does not answer is lost. A reason when they cannot even be counted, or NVML has crashed. */
   gpus(): Promise<readonly GpuReading[] | Reason>;
   /** Never fails: nobody could do anything about it. */
   close(): Promise<void>;
@@ -30,46 +30,60 @@ export interface Nvml {
 export const nvmlNames = (platform: NodeJS.Platform): readonly string[] =>
   platform === "win32" ? ["nvml.dll"] : ["libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"];
 
+export type NvmlWorld = Pick<World, "platform" | "openLibrary" | "isolateLibrary">;
+
 /** Starts NVML, or says why not. Never throws. */
-export async function openNvml(world: Pick<World, "platform" | "openLibrary">): Promise<Nvml | Reason> {
-  const library = find(world);
-  if (!library) return reasonOf("NVML_NOT_FOUND", `There is no ${nvmlNames(world.platform)[0]}.`);
-  const call = caller(library);
-  const status = await call("nvmlInit_v2", "");
-  if (status !== nvmlStatus.success) return nvmlReason(status, "nvmlInit_v2");
-  return {
-    path: library.path,
-    versions: () => versionsOf(call),
-    gpus: () => gpusOf(call),
-    close: async () => void (await call("nvmlShutdown", "")),
-  };
+export async function openNvml(world: NvmlWorld, limitMs: number): Promise<Nvml | Reason> {
+  const name = nvmlNames(world.platform).find((each) => canOpen(world, each));
+  if (name === undefined) return reasonOf("NVML_NOT_FOUND", `There is no ${nvmlNames(world.platform)[0]}.`);
+  try {
+    const library = await world.isolateLibrary(name, limitMs);
+    const status = await statusOf(library, "nvmlInit_v2", "");
+    if (status === nvmlStatus.success) return started(library);
+    library.close();
+    return nvmlReason(status, "nvmlInit_v2");
+  } catch (thrown) {
+    return brokenReason(thrown);
+  }
 }
 
 export const isNvml = (opened: Nvml | Reason): opened is Nvml => "gpus" in opened;
 
-function find(world: Pick<World, "platform" | "openLibrary">): SystemLibrary | undefined {
-  for (const name of nvmlNames(world.platform)) {
-    try {
-      return world.openLibrary(name);
-    } catch {
-      // The next name; that there is none is said once.
-    }
+/** Cheap, and true on machines with a driver alone: a process is started only there. */
+function canOpen(world: NvmlWorld, name: string): boolean {
+  try {
+    world.openLibrary(name);
+    return true;
+  } catch {
+    return false;
   }
-  return undefined;
+}
+
+/** Its process crashed, was ended, or could not be started. */
+function brokenReason(thrown: unknown): Reason {
+  if (isHalfbyteError(thrown)) return { code: thrown.code, message: thrown.message, remedy: thrown.remedy };
+  return reasonOf("NVML_FAILED", `NVML failed: ${messageOf(thrown)}`);
+}
+
+function started(library: IsolatedLibrary): Nvml {
+  const call: Call = (name, signature, ...args) => statusOf(library, name, signature, ...args);
+  return {
+    path: library.path,
+    versions: () => versionsOf(call).catch(brokenReason),
+    gpus: () => gpusOf(call).catch(brokenReason),
+    async close() {
+      await call("nvmlShutdown", "").catch(() => undefined);
+      library.close();
+    },
+  };
 }
 
 type Call = (name: string, signature: string, ...args: readonly unknown[]) => Promise<number>;
 
 /** A function that this driver is too old to have answers like NVML itself does for those that its kernel part lacks. */
-const caller =
-  (library: SystemLibrary): Call =>
-  async (name, signature, ...args) => {
-    try {
-      return await library.callAsync(name, signature, ...args);
-    } catch {
-      return nvmlStatus.functionNotFound;
-    }
-  };
+async function statusOf(library: IsolatedLibrary, ...call: Parameters<IsolatedLibrary["call"]>): Promise<number> {
+  return (await library.call(...call)) ?? nvmlStatus.functionNotFound;
+}
 
 async function versionsOf(call: Call): Promise<NvmlVersions> {
   const driver = await textOf((text) => call("nvmlSystemGetDriverVersion", "uint8_t *, uint32_t", text, text.length));

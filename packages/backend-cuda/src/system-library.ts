@@ -16,15 +16,5 @@ export function openSystemLibrary(path: string): SystemLibrary {
     bound.set(name, made);
     return made;
   };
-  return {
-    path,
-    call: (name, signature, ...args) => bind(name, signature)(...args) as number,
-    callAsync: (name, signature, ...args) =>
-      new Promise((resolve, reject) => {
-        bind(name, signature).async(...args, (error: unknown, status: number) => {
-          if (error) reject(error);
-          else resolve(status);
-        });
-      }),
-  };
+  return { path, call: (name, signature, ...args) => bind(name, signature)(...args) as number };
 }

@@ -1,5 +1,5 @@
 /** A machine for the tests of the monitor: files, programs, libraries and what is loaded can change between two readings. */
-import type { FileStamp, RunResult, SystemLibrary, World } from "../src/world.js";
+import type { FileStamp, IsolatedLibrary, RunResult, World } from "../src/world.js";
 
 export interface MonitoredMachine {
   platform: NodeJS.Platform;
@@ -7,7 +7,7 @@ export interface MonitoredMachine {
   files: Map<string, { readonly text: string; readonly inode: number }>;
   /** What each program does. */
   programs: Map<string, () => Promise<RunResult>>;
-  libraries: Map<string, SystemLibrary>;
+  libraries: Map<string, IsolatedLibrary>;
   loaded: string[];
   /** How often anything was read. */
   reads: string[];
@@ -35,6 +35,11 @@ export function worldOf(machine: MonitoredMachine): World {
     if (!found) throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
     return found;
   };
+  const libraryOf = (name: string): IsolatedLibrary => {
+    const library = machine.libraries.get(name);
+    if (!library) throw new Error("cannot open shared object file: No such file or directory");
+    return library;
+  };
   return {
     platform: machine.platform,
     arch: "x64",
@@ -58,11 +63,8 @@ export function worldOf(machine: MonitoredMachine): World {
       if (!run) throw Object.assign(new Error(`spawn ${program} ENOENT`), { code: "ENOENT" });
       return run();
     },
-    openLibrary: (name) => {
-      const library = machine.libraries.get(name);
-      if (!library) throw new Error("cannot open shared object file: No such file or directory");
-      return library;
-    },
+    openLibrary: (name) => ({ path: libraryOf(name).path, call: () => 0 }),
+    isolateLibrary: async (name) => libraryOf(name),
     listDevices: () => Promise.reject(new Error("no process can be started")),
     loadedLibraries: async () => machine.loaded,
   };

@@ -21,4 +21,10 @@ export {
 export { type ManifestEntry, manifestEntry } from "./manifest.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
 export { reasonOf } from "./reason.js";
-export { runScript, type ScriptEnding, type ScriptOptions, scriptObstacle } from "./script-process.js";
+export {
+  runScript,
+  type ScriptEnding,
+  type ScriptOptions,
+  scriptEnvironment,
+  scriptObstacle,
+} from "./script-process.js";

@@ -57,11 +57,15 @@ export function runScript(script: string, request: unknown, options: ScriptOptio
   });
 }
 
-/** Electron's own program acts as Node when asked to. */
-function start(script: string, request: unknown): ChildProcess {
+/** What a script is started with. Electron's own program acts as Node when asked to. */
+export function scriptEnvironment(): NodeJS.ProcessEnv {
   const asNode = process.versions["electron"] === undefined ? {} : { ELECTRON_RUN_AS_NODE: "1" };
+  return { ...process.env, ...asNode, [childMark]: "1" };
+}
+
+function start(script: string, request: unknown): ChildProcess {
   return spawn(process.execPath, [script, JSON.stringify(request)], {
-    env: { ...process.env, ...asNode, [childMark]: "1" },
+    env: scriptEnvironment(),
     stdio: ["ignore", "ignore", "pipe", "pipe"],
     windowsHide: true,
   });

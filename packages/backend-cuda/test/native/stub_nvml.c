@@ -1,5 +1,7 @@
 /* A libnvidia-ml that says what its environment names: STUB_NVML_COUNT GPUs, STUB_NVML_INIT, STUB_NVML_LOST (an index),
- * STUB_NVML_DRIVER, STUB_NVML_CUDA, STUB_NVML_BARE (tells no figures), STUB_NVML_SLOW_MS (every call takes as long). */
+ * STUB_NVML_DRIVER, STUB_NVML_CUDA, STUB_NVML_BARE (tells no figures), STUB_NVML_SLOW_MS (every call takes as long),
+ * STUB_NVML_CRASH (at the count). */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,7 @@ int nvmlSystemGetCudaDriverVersion_v2(int *version) {
 }
 
 int nvmlDeviceGetCount_v2(uint32_t *count) {
+  if (number("STUB_NVML_CRASH", 0)) raise(SIGSEGV);
   *count = (uint32_t)number("STUB_NVML_COUNT", 1);
   return answer(SUCCESS);
 }

@@ -61,7 +61,6 @@ async function monitor(flags: Flags, signal: AbortSignal): Promise<void> {
     await served?.endpoint.close();
   }
   if (signal.aborted) process.exitCode = exitCodes.interrupted;
-  endWithout();
 }
 
 /** Resolves after the last reading, or when the user has had enough. */
@@ -112,13 +111,4 @@ async function serve(
       `warning: ${address.host} may be reachable from other machines; anyone there can read the metrics.\n`,
     );
   return { metrics, endpoint };
-}
-
-/** A call to a driver that hangs cannot be ended, and Node waits for it even in process.exit(). */
-function endWithout(): void {
-  const limitMs = 2000;
-  setTimeout(() => {
-    process.stderr.write("halfbyte: the driver does not answer; this process ends itself.\n");
-    process.kill(process.pid, "SIGKILL");
-  }, limitMs).unref();
 }
