@@ -11,16 +11,16 @@ import { LibraryWatch } from "./library-states.js";
 import { LoadedFiles } from "./loaded-files.js";
 import type { Examination, ExamineOptions } from "./machine-facts.js";
 import { checkedInterval } from "./monitor-interval.js";
+import type { MonitoredWorld } from "./monitored-world.js";
 import { ProcessMeter, type ProcessUsage } from "./process-usage.js";
 import type { SelectableLibrary } from "./select-library.js";
 import { SteadyExamination } from "./steady-examination.js";
-import type { World } from "./world.js";
 
 /** What the monitor asks the rest of the package; tests put their own in place. */
 export interface Inspection {
-  readonly world: World;
-  examine(world: World, options?: ExamineOptions): Promise<Examination>;
-  findLibraries(world: World): Promise<readonly SelectableLibrary[]>;
+  readonly world: MonitoredWorld;
+  examine(world: MonitoredWorld, options?: ExamineOptions): Promise<Examination>;
+  findLibraries(world: MonitoredWorld): Promise<readonly SelectableLibrary[]>;
   choose(examination: Examination, libraries: readonly SelectableLibrary[]): MadeChoice;
 }
 

@@ -5,9 +5,9 @@
 import type { Reason } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import type { GpuReading } from "./gpu-reading.js";
+import type { MonitoredWorld } from "./monitored-world.js";
 import { nvidiaSmiGpus } from "./nvidia-smi.js";
 import { isNvml, type Nvml, openNvml } from "./nvml.js";
-import type { World } from "./world.js";
 
 export interface Telemetry {
   readonly source: "nvml" | "nvidia-smi" | "none";
@@ -34,7 +34,7 @@ export class GpuTelemetry {
   readonly #failed = new Map<"nvml" | "nvidia-smi", { readonly at: number; readonly reason: Reason }>();
 
   constructor(
-    readonly world: World,
+    readonly world: MonitoredWorld,
     options: TelemetryOptions = {},
   ) {
     this.#options = { limitMs: 3000, retryAfterMs: 60_000, now: Date.now, ...options };

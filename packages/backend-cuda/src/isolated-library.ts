@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url";
 import { halfbyteError } from "@halfbyte/core";
 import { scriptEnvironment, scriptObstacle } from "@halfbyte/native";
-import type { IsolatedLibrary } from "./world.js";
+import type { IsolatedLibrary } from "./monitored-world.js";
 
 const script = fileURLToPath(new URL("./library-child.cjs", import.meta.url));
 

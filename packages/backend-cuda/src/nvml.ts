@@ -6,9 +6,9 @@
 import { isHalfbyteError, messageOf, type Reason } from "@halfbyte/core";
 import { reasonOf } from "@halfbyte/native";
 import type { GpuReading } from "./gpu-reading.js";
+import type { IsolatedLibrary, MonitoredWorld } from "./monitored-world.js";
 import { isSilent, nvmlReason, nvmlStatus } from "./nvml-error.js";
 import { type RuntimeVersion, versionOfNumber } from "./runtime-version.js";
-import type { IsolatedLibrary, World } from "./world.js";
 
 export interface NvmlVersions {
   /** The kernel driver: 535.54.03. */
@@ -30,7 +30,7 @@ export interface Nvml {
 export const nvmlNames = (platform: NodeJS.Platform): readonly string[] =>
   platform === "win32" ? ["nvml.dll"] : ["libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"];
 
-export type NvmlWorld = Pick<World, "platform" | "openLibrary" | "isolateLibrary">;
+export type NvmlWorld = Pick<MonitoredWorld, "platform" | "openLibrary" | "isolateLibrary">;
 
 /** Starts NVML, or says why not. Never throws. */
 export async function openNvml(world: NvmlWorld, limitMs: number): Promise<Nvml | Reason> {

@@ -23,15 +23,6 @@ export interface SystemLibrary {
   call(name: string, signature: string, ...args: readonly unknown[]): number;
 }
 
-/** A system library in a process of its own: it may hang or crash without harm. */
-export interface IsolatedLibrary {
-  readonly path: string;
-  /** Fills the arrays and gives the status; undefined when there is no such function. Rejects when the process has ended. */
-  call(name: string, signature: string, ...args: readonly unknown[]): Promise<number | undefined>;
-  /** Ends the process. */
-  close(): void;
-}
-
 /** What changes when a file is written or replaced. */
 export interface FileStamp {
   readonly size: number;
@@ -62,8 +53,6 @@ export interface World {
   run(program: string, args: readonly string[], options: RunOptions): Promise<RunResult>;
   /** By soname or path, as the system's loader finds it; throws when it does not. Its path is that of the file behind the name. */
   openLibrary(name: string): SystemLibrary;
-  /** The same in a process of its own, which is ended when a call takes longer than the limit; rejects when it cannot be had. */
-  isolateLibrary(name: string, limitMs: number): Promise<IsolatedLibrary>;
   /** Has a process of its own start the driver and list the GPUs. Rejects where none can be started. */
   listDevices(question: DeviceQuestion, options: RunOptions): Promise<ScriptEnding>;
   /** Paths of the libraries mapped into this process, with what the system adds to them, such as " (deleted)". */

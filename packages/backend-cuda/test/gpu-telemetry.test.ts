@@ -1,8 +1,8 @@
 /** Where GPU figures come from when NVML or nvidia-smi is missing, refuses, hangs or lies. */
 import { describe, expect, it } from "vitest";
 import { GpuTelemetry } from "../src/gpu-telemetry.js";
+import type { IsolatedLibrary } from "../src/monitored-world.js";
 import { nvidiaSmiGpus } from "../src/nvidia-smi.js";
-import type { IsolatedLibrary } from "../src/world.js";
 import { monitoredMachine, printed, worldOf } from "./monitored-world.js";
 
 const line = "0, GPU-1, NVIDIA A10, 23028, 512, 37, 41, 61.25";

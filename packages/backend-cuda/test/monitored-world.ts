@@ -1,5 +1,6 @@
 /** A machine for the tests of the monitor: files, programs, libraries and what is loaded can change between two readings. */
-import type { FileStamp, IsolatedLibrary, RunResult, World } from "../src/world.js";
+import type { IsolatedLibrary, MonitoredWorld } from "../src/monitored-world.js";
+import type { FileStamp, RunResult } from "../src/world.js";
 
 export interface MonitoredMachine {
   platform: NodeJS.Platform;
@@ -29,7 +30,7 @@ export function monitoredMachine(changes: Partial<MonitoredMachine> = {}): Monit
   };
 }
 
-export function worldOf(machine: MonitoredMachine): World {
+export function worldOf(machine: MonitoredMachine): MonitoredWorld {
   const file = (path: string) => {
     const found = machine.files.get(path);
     if (!found) throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });

@@ -1,8 +1,9 @@
 /** NVML against a compiled library that answers as the environment says, and against libraries that are missing or broken. */
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { isolateLibrary } from "../src/isolated-library.js";
+import type { IsolatedLibrary } from "../src/monitored-world.js";
 import { isNvml, type Nvml, type NvmlWorld, openNvml } from "../src/nvml.js";
-import type { IsolatedLibrary, SystemLibrary } from "../src/world.js";
+import type { SystemLibrary } from "../src/world.js";
 import { compileNativeStub, noNativeStubs } from "./native-stub.js";
 
 const worldWith = (isolateLibrary: NvmlWorld["isolateLibrary"]): NvmlWorld => ({
