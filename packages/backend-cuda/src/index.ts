@@ -36,6 +36,8 @@ export type {
   RuntimeFile,
   Toolkit,
 } from "./machine-facts.js";
+export { type CompatibilityMonitorOptions, createCompatibilityMonitor } from "./monitor.js";
+export type { IsolatedLibrary, MonitoredWorld } from "./monitored-world.js";
 export { type NodeWorldOptions, nodeWorld } from "./node-world.js";
 export type { Override } from "./override.js";
 export { type ProbeLibraryOptions, probeLibrary } from "./probe-library.js";
