@@ -2,6 +2,7 @@
  * Looks at the machine every few seconds: GPU figures, and whether what decides on the CUDA library has changed. A reading starts
  * when the one before is done, never beside it. Of the past it keeps one moment, to compare with.
  */
+import { setMaxListeners } from "node:events";
 import { log, messageOf, throwIfAborted } from "@halfbyte/core";
 import { type Compatibility, compatibilityOf, isChosen, type MadeChoice } from "./compatibility.js";
 import type { CompatibilityChange } from "./compatibility-change.js";
@@ -91,6 +92,8 @@ export class PollingMonitor implements CompatibilityMonitor {
     options: MonitorOptions = {},
   ) {
     const { world } = inspection;
+    // Every source of an examination listens, and there are more than Node expects.
+    setMaxListeners(0, this.#ending.signal);
     this.#options = options;
     this.#intervalMs = checkedInterval(options.intervalMs ?? 5000);
     this.#telemetry = new GpuTelemetry(world);
@@ -198,8 +201,11 @@ function logChange({ code, level, message, remedy }: CompatibilityChange): void 
   log(level, `${message} ${remedy} (${code})`);
 }
 
+/** cpu-only: there is no CUDA, and nothing that would need it. */
+export type Standing = "ok" | "degraded" | "cpu-only" | "unusable";
+
 /** Whether a process started now would get a CUDA library, and one that fits well. */
-export function standingOf({ selection }: Compatibility): "ok" | "degraded" | "unusable" {
-  if (!isChosen(selection)) return "unusable";
-  return selection.degraded ? "degraded" : "ok";
+export function standingOf({ selection, driver, hardware }: Compatibility): Standing {
+  if (isChosen(selection)) return selection.degraded ? "degraded" : "ok";
+  return "code" in driver && hardware !== true ? "cpu-only" : "unusable";
 }

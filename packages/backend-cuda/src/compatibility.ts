@@ -20,6 +20,8 @@ export interface Compatibility {
   /** The driver's CUDA version, or why CUDA cannot be used. */
   readonly driver: RuntimeVersion | Reason;
   readonly kernelDriver?: string;
+  /** Whether there is NVIDIA hardware; absent when nothing tells. */
+  readonly hardware?: boolean;
   /** Absent when nothing on this machine can tell. */
   readonly gpus?: readonly Pick<GpuReading, "id" | "name" | "lost">[];
   readonly frameworks: readonly Pick<Framework, "name" | "version" | "cuda">[];
@@ -44,10 +46,11 @@ export function compatibilityOf(
   choice: MadeChoice,
 ): Compatibility {
   const frameworks = facts.frameworks.map(({ name, version, cuda }) => ({ name, version, ...(cuda && { cuda }) }));
-  const { driver, kernelDriver } = facts;
+  const { driver, kernelDriver, hardware } = facts;
   return {
     driver,
     ...(kernelDriver !== undefined && { kernelDriver }),
+    ...(hardware !== undefined && { hardware }),
     ...seen,
     frameworks,
     selection: selectionOf(choice),

@@ -8,6 +8,7 @@ export {
   type CompatibilityMonitor,
   type MonitorOptions,
   type MonitorSample,
+  type Standing,
   standingOf,
 } from "./compatibility-monitor.js";
 export { cuda } from "./cuda.js";

@@ -1,5 +1,5 @@
 /** Runs the command line from its sources in a process of its own, and prepares folders for it. */
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -29,12 +29,17 @@ export interface RunOptions {
   readonly interrupt?: NodeJS.Signals;
 }
 
-export function halfbyte(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+/** The command in a process of its own; `halfbyte()` waits for its end. */
+export function start(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
   const env: NodeJS.ProcessEnv = { ...process.env, INIT_CWD: undefined, ...options.env };
-  const child = spawn(process.execPath, ["--conditions=@halfbyte/source", "--import", "tsx", main, ...args], {
+  return spawn(process.execPath, ["--conditions=@halfbyte/source", "--import", "tsx", main, ...args], {
     cwd: options.cwd ?? root,
     env,
   });
+}
+
+export function halfbyte(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const child = start(args, options);
   const texts = { stdout: "", stderr: "" };
   child.stdout.on("data", (text) => (texts.stdout += String(text)));
   child.stderr.on("data", (text) => {

@@ -189,7 +189,7 @@ describe("JSON", () => {
 
   it("tells what is wrong where there is nothing", () => {
     expect(JSON.parse(jsonLine(sampleJson(bare)))).toMatchObject({
-      status: "unusable",
+      status: "cpu-only",
       driver: null,
       driverProblem: { code: "CUDA_NO_DRIVER" },
       chosen: null,
