@@ -95,45 +95,41 @@ describe("the endpoint", () => {
 });
 
 describe("with a driver", () => {
-  it.skipIf(noNativeStubs)(
-    `reads its GPUs, and tells when it is replaced${noNativeStubs ? `: ${noNativeStubs}` : ""}`,
-    async () => {
-      const library = compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1");
-      const env = { LD_LIBRARY_PATH: dirname(library), STUB_NVML_COUNT: "2" };
-      const { child, until, ended } = running(["--json", "--interval", "0.1"], env);
-      const [first] = await until(/.*"type":"sample".*\n/);
-      expect(JSON.parse(first)).toMatchObject({
-        telemetry: { source: "nvml" },
-        gpus: [
-          { name: "Stub GPU 0", capability: "8.6", utilization: 0.42, temperatureCelsius: 55 },
-          { index: 1, memory: { usedBytes: 6 * 2 ** 30 } },
-        ],
-      });
-      // As a package manager does it: the new file takes the name of the old.
-      renameSync(compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1"), library);
-      const [change] = await until(/.*"LOADED_FILE_REPLACED".*\n/);
-      expect(JSON.parse(change)).toMatchObject({
-        type: "change",
-        level: "warn",
-        subject: expect.stringContaining("libnvidia-ml.so.1"),
-      });
-      child.kill("SIGTERM");
-      expect(await ended).toBe(130);
-    },
-  );
+  it("reads its GPUs, and tells when it is replaced", async (ctx) => {
+    if (noNativeStubs) ctx.skip(noNativeStubs);
+    const library = compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1");
+    const env = { LD_LIBRARY_PATH: dirname(library), STUB_NVML_COUNT: "2" };
+    const { child, until, ended } = running(["--json", "--interval", "0.1"], env);
+    const [first] = await until(/.*"type":"sample".*\n/);
+    expect(JSON.parse(first)).toMatchObject({
+      telemetry: { source: "nvml" },
+      gpus: [
+        { name: "Stub GPU 0", capability: "8.6", utilization: 0.42, temperatureCelsius: 55 },
+        { index: 1, memory: { usedBytes: 6 * 2 ** 30 } },
+      ],
+    });
+    // As a package manager does it: the new file takes the name of the old.
+    renameSync(compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1"), library);
+    const [change] = await until(/.*"LOADED_FILE_REPLACED".*\n/);
+    expect(JSON.parse(change)).toMatchObject({
+      type: "change",
+      level: "warn",
+      subject: expect.stringContaining("libnvidia-ml.so.1"),
+    });
+    child.kill("SIGTERM");
+    expect(await ended).toBe(130);
+  });
 
-  it.skipIf(noNativeStubs)(
-    `ends at once although the driver hangs${noNativeStubs ? `: ${noNativeStubs}` : ""}`,
-    async () => {
-      const library = compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1");
-      const env = { LD_LIBRARY_PATH: dirname(library), STUB_NVML_SLOW_MS: "60000" };
-      const { child, until, ended } = running(["--interval", "0.1"], env);
-      await until(/GPU figures .*did not answer within 3 s/);
-      child.kill("SIGINT");
-      const late = new Promise((resolve) => setTimeout(resolve, 10_000, "late").unref());
-      expect(await Promise.race([ended, late])).toBe(130);
-    },
-  );
+  it("ends at once although the driver hangs", async (ctx) => {
+    if (noNativeStubs) ctx.skip(noNativeStubs);
+    const library = compileNativeStub("stub_nvml.c", "libnvidia-ml.so.1");
+    const env = { LD_LIBRARY_PATH: dirname(library), STUB_NVML_SLOW_MS: "60000" };
+    const { child, until, ended } = running(["--interval", "0.1"], env);
+    await until(/GPU figures .*did not answer within 3 s/);
+    child.kill("SIGINT");
+    const late = new Promise((resolve) => setTimeout(resolve, 10_000, "late").unref());
+    expect(await Promise.race([ended, late])).toBe(130);
+  });
 });
 
 it("a reader that has seen enough is no failure", async () => {
