@@ -152,7 +152,7 @@ These versions decide nothing: the toolkit (\`nvcc --version\`), \`CUDA_HOME\`, 
 
 ${driverTable()}
 
-"Degraded" (in the tables below: \\*) works by minor-version compatibility: the driver is older than the library and of the same major. A test kernel with a known result
+On a GPU for which all three have machine code. "Degraded" (in the tables below: \\*) works by minor-version compatibility: the driver is older than the library and of the same major. A test kernel with a known result
 must pass before such a library is used, and a warning says so once. What is asked for, at least:
 
 ${floorTable()}

@@ -100,7 +100,7 @@ function opened(name: string, libraries: NonNullable<Recording["libraries"]>): S
     if (!found) throw new Error(`Cannot find function '${called}' in shared library`);
     return found(...args);
   };
-  return { path: library.path, call, callAsync: async (...args) => call(...args) };
+  return { path: library.path, call };
 }
 
 /** The lines, and an end without trouble unless another is recorded. */
