@@ -1,5 +1,4 @@
 /** A sample and a change as one JSON object each, for programs that read line by line. Versions are text, and folders below the home folder begin with ~. */
-import { homedir } from "node:os";
 import {
   type CompatibilityChange,
   formatVersion,
@@ -8,6 +7,7 @@ import {
   type MonitorSample,
   standingOf,
 } from "@halfbyte/backend-cuda";
+import { maskHome } from "../mask-home.js";
 
 export function sampleJson(sample: MonitorSample): object {
   const { time, ms, compatibility, telemetry, process } = sample;
@@ -36,12 +36,7 @@ export function sampleJson(sample: MonitorSample): object {
 export const changeJson = (change: CompatibilityChange, time: string): object => ({ type: "change", time, ...change });
 
 /** One line, without the name of the user. */
-export function jsonLine(value: object): string {
-  const home = homedir();
-  const mask = (_: string, member: unknown) =>
-    typeof member === "string" && home.length > 1 ? member.replaceAll(home, "~") : member;
-  return JSON.stringify(value, mask);
-}
+export const jsonLine = (value: object): string => JSON.stringify(maskHome(value));
 
 function gpuJson({ capability, ...gpu }: GpuReading): object {
   return { ...gpu, capability: capability ? formatVersion(capability) : null };
