@@ -10,6 +10,9 @@ import type { IsolatedLibrary } from "./monitored-world.js";
 
 const script = fileURLToPath(new URL("./library-child.cjs", import.meta.url));
 
+/** For starting the process, which on a busy machine takes longer than any call. */
+const startLimitMs = 10_000;
+
 interface Reply {
   readonly id?: number;
   readonly status?: number;
@@ -26,7 +29,7 @@ export async function isolateLibrary(path: string, limitMs: number): Promise<Iso
   if (obstacle) throw halfbyteError("PROBE_UNAVAILABLE", `${path} cannot be asked: ${obstacle}`);
   const library = new LibraryProcess(path, limitMs);
   try {
-    await library.answer(0);
+    await library.answer(0, "loading", Math.max(startLimitMs, limitMs));
     return library;
   } catch (thrown) {
     library.close();
@@ -77,8 +80,8 @@ class LibraryProcess implements IsolatedLibrary {
   }
 
   /** The reply to a call; 0 is the library itself. */
-  async answer(id: number, name = "loading"): Promise<Reply> {
-    const late = setTimeout(() => this.#end(`${name} did not answer within ${this.limitMs / 1000} s`), this.limitMs);
+  async answer(id: number, name: string, limitMs = this.limitMs): Promise<Reply> {
+    const late = setTimeout(() => this.#end(`${name} did not answer within ${limitMs / 1000} s`), limitMs);
     try {
       const reply = await new Promise<Reply>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
       if (reply.thrown !== undefined) throw new Error(reply.thrown);
