@@ -93,5 +93,5 @@ function libraryOf(world: World, name: string, how: Tampering): SystemLibrary {
     (out as Int32Array)[0] = Number(how.lying) || how.lying.length;
     return 0;
   };
-  return { path: how.lying, call, callAsync: async (...args) => call(...args) };
+  return { path: how.lying, call };
 }
