@@ -80,7 +80,7 @@ function measureExamination(name: ExaminationCase, { rounds }: Bench): Measureme
     if (status !== 0) throw halfbyteError("BACKEND_UNAVAILABLE", stderr.trim());
     return (JSON.parse(stdout) as { readonly examined: number }).examined * 1e6;
   });
-  return { ...alone, ours: [{ memory: null, times }], floor: null };
+  return { ...alone, ours: [{ memory: null, times }], floor: null, tier: "cuda" };
 }
 
 /** The self-test's verdicts are kept below `cache`. Throws BACKEND_UNAVAILABLE. */

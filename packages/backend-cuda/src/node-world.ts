@@ -57,7 +57,8 @@ async function readBytes(path: string, offset: number, length: number): Promise<
   try {
     const parts: Buffer[] = [];
     for (let at = 0; at < length; ) {
-      const part = Buffer.allocUnsafe(Math.min(length - at, 64 * 1024));
+      // Most files that are read are a line.
+      const part = Buffer.allocUnsafe(Math.min(length - at, at === 0 ? 4 * 1024 : 64 * 1024));
       const { bytesRead } = await file.read(part, 0, part.length, offset + at);
       if (bytesRead === 0) break;
       parts.push(part.subarray(0, bytesRead));
