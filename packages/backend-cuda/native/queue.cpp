@@ -86,7 +86,7 @@ bool Queue::is_done(uint64_t entry) {
   if (entry <= done_.load(std::memory_order_acquire)) return true;
   const Lock lock(mutex_);
   take_passed();
-  return entry <= done_ || entry > last_;
+  return entry <= done_;
 }
 
 hb_status Queue::wait(uint64_t entry) {

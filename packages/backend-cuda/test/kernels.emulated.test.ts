@@ -12,7 +12,7 @@ import {
   reference,
   registerFormat,
 } from "@halfbyte/core";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { noEmulation, openEmulated } from "./emulated.js";
 
 /** Of each kernel: blocks in a part of a warp, in one, in several, in a whole thread block, and of no power of two. */
@@ -76,13 +76,15 @@ async function bitsOf({ codes, absmax }: ReturnType<Quantizer>) {
   return { codes: await codes.read(), absmax: new Uint32Array((await absmax.read()).buffer) };
 }
 
-const it_ = noEmulation ? it.skip : it;
+beforeEach(({ skip }) => {
+  if (noEmulation) skip(noEmulation);
+});
 
 describe("profile cuda", () => {
   const cases = dtypes.flatMap((dtype) => blockSizes.map((blockSize) => ({ dtype, blockSize })));
   const sample = (blockSize: number) => values(9 * blockSize + 13, blockSize);
 
-  it_.for(cases)("4-bit codes, $dtype in blocks of $blockSize", async ({ dtype, blockSize }) => {
+  it.for(cases)("4-bit codes, $dtype in blocks of $blockSize", async ({ dtype, blockSize }) => {
     for (const format of ["nf4", "fp4", "af4"])
       await expectSame(quantize4bit(having(format, blockSize)), {
         x: sample(blockSize),
@@ -92,7 +94,7 @@ describe("profile cuda", () => {
       });
   });
 
-  it_.for(cases)("8-bit codes, $dtype in blocks of $blockSize", async ({ dtype, blockSize }) => {
+  it.for(cases)("8-bit codes, $dtype in blocks of $blockSize", async ({ dtype, blockSize }) => {
     await expectSame(quantizeBlockwise, { x: sample(blockSize), dtype, blockSize, profile: "cuda" });
   });
 });
@@ -104,7 +106,7 @@ describe("values that are not finite", () => {
     return x;
   };
 
-  it_.for(["reference", "cuda"] as const)("propagate by the rules of profile %s", async (profile) => {
+  it.for(["reference", "cuda"] as const)("propagate by the rules of profile %s", async (profile) => {
     for (const blockSize of [64, 48, 1024])
       for (const format of ["nf4", "fp4"])
         await expectSame(quantize4bit(having(format, blockSize)), {
@@ -115,7 +117,7 @@ describe("values that are not finite", () => {
         });
   });
 
-  it_("are reported with the lowest index", async () => {
+  it("are reported with the lowest index", async () => {
     await using cuda = await openEmulated();
     for (const blockSize of [64, 48]) {
       const { codes } = cuda.kernels.quantize4bit({
@@ -137,7 +139,7 @@ describe("memory", () => {
   /** More than two pieces of the pinned buffer, and an odd rest. */
   const bytes = Uint8Array.from({ length: (9 << 20) + 5 }, (_, i) => (i * 31) ^ (i >> 8));
 
-  it_.for(["1", "0"])("copies in pieces keep every byte and the order; memory pools: %s", async (pools) => {
+  it.for(["1", "0"])("copies in pieces keep every byte and the order; memory pools: %s", async (pools) => {
     process.env["HALFBYTE_EMULATED_POOLS"] = pools;
     await using cuda = await openEmulated();
     for (const adopt of [false, true]) {
@@ -149,7 +151,7 @@ describe("memory", () => {
     }
   });
 
-  it_.for(["1", "0"])("is zero where it was asked to be, reused or not; memory pools: %s", async (pools) => {
+  it.for(["1", "0"])("is zero where it was asked to be, reused or not; memory pools: %s", async (pools) => {
     process.env["HALFBYTE_EMULATED_POOLS"] = pools;
     await using cuda = await openEmulated();
     for (let i = 0; i < 5; i++) {
@@ -160,5 +162,3 @@ describe("memory", () => {
     expect(cuda.memory()).toMatchObject({ tensors: 0, bytes: 0 });
   });
 });
-
-it.runIf(noEmulation)("the kernels run on the emulated device", ({ skip }) => skip(noEmulation));
