@@ -65,7 +65,7 @@ function buildScript(sources: string, version: RuntimeVersion): string {
   const script = join(sources, "scripts", "build-cuda.mjs");
   if (existsSync(script) && existsSync(join(sources, "native"))) return script;
   throw halfbyteError("LIBRARY_SOURCES_MISSING", `${sources} does not hold the sources of the CUDA kernels.`, {
-    remedy: `In a clone of the repository run \`pnpm build:cuda ${digitsOf(version)}\`, then name its folder packages/backend-cuda/build in HALFBYTE_LIBRARY_PATH.`,
+    remedy: `In a clone of the repository run \`pnpm halfbyte libs build ${formatVersion(version)}\`: your store is the same for every project.`,
   });
 }
 

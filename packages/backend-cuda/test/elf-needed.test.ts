@@ -18,8 +18,8 @@ describe("the dependencies of an ELF file", () => {
 
   it("are those it lists", async () => {
     const needed = ["libcublasLt.so.12", "libcudart.so.12", "libc.so.6"];
-    expect(await read(file)).toEqual({ needed, soname: "libx.so", machine: 183 });
-    expect(await read(elfFile({ needed: [] }))).toEqual({ needed: [], machine: 62 });
+    expect(await read(file)).toEqual({ needed, soname: "libx.so", rpath: [], runpath: [], machine: 183 });
+    expect(await read(elfFile({ needed: [] }))).toEqual({ needed: [], rpath: [], runpath: [], machine: 62 });
   });
 
   it("are read from a real program", async ({ skip }) => {

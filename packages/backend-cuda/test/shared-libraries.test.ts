@@ -1,6 +1,6 @@
 /** Dependencies as the system's loader finds them: held to `ldd` on this machine, and to rules on made ones. */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileLibrary, noStubs, temporaryFolder } from "../../native/test/stub.js";
 import { nodeWorld } from "../src/node-world.js";
@@ -43,6 +43,21 @@ describe("beside ldd", () => {
     expect(ldd(library).get("libgone.so.7")).toBe("not found");
     expect(missing).toEqual(["libgone.so.7"]);
     expect(needs.find(({ name }) => name === "libgone.so.7")).toMatchObject({ path: null, neededBy: "libstub.so" });
+  });
+
+  it.for([
+    ["a runpath", "-Wl,--enable-new-dtags"],
+    ["an rpath", "-Wl,--disable-new-dtags"],
+  ] as const)("says the same of a library with %s", async ([, tags], ctx) => {
+    if (noStubs ?? noLdd) ctx.skip((noStubs ?? noLdd)!);
+    const folder = temporaryFolder();
+    const near = compileLibrary(join(folder, "near"), "int near(void) { return 1; }", "-Wl,-soname,libstub.so");
+    const flags = [near, "-Wl,-rpath,$ORIGIN/../near", tags];
+    const library = compileLibrary(join(folder, "far"), "int near(void); int far(void) { return near(); }", ...flags);
+    const [{ needs }] = (await dependenciesOf(nodeWorld(), [library])) as [Awaited<ReturnType<typeof only>>];
+    const normal = (path: string | null | undefined) => path && resolve(path);
+    expect(normal(pathsOf(needs)["libstub.so"])).toBe(near);
+    expect(normal(ldd(library).get("libstub.so"))).toBe(near);
   });
 });
 

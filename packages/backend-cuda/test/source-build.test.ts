@@ -75,7 +75,7 @@ describe("a build", () => {
   it("without sources says where they are", async () => {
     await expect(buildIntoStore(store, version, { sources: temporaryFolder() })).rejects.toMatchObject({
       code: "LIBRARY_SOURCES_MISSING",
-      remedy: expect.stringContaining("pnpm build:cuda 124"),
+      remedy: expect.stringContaining("pnpm halfbyte libs build 12.4"),
     });
   });
 });

@@ -4,7 +4,10 @@ import { homedir } from "node:os";
 /** A copy in which every text says ~ for the home folder. */
 export function maskHome<T>(value: T, home: string = homedir()): T {
   if (home.length < 2) return value;
-  const pattern = new RegExp(`${home.replace(/[\\/]$/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w.-])`, "g");
+  const pattern = new RegExp(
+    `${home.replace(/[\\/]$/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w-]|\\.\\w)`,
+    "g",
+  );
   return masked(value, (text) => text.replace(pattern, "~")) as T;
 }
 

@@ -107,6 +107,8 @@ describe("masking", () => {
     ["/home/ada", "~"],
     ["/home/ada/lib:/home/ada/bin", "~/lib:~/bin"],
     ["see /home/ada/x.so.", "see ~/x.so."],
+    ["look into /home/ada.", "look into ~."],
+    ["/home/ada-old/lib", "/home/ada-old/lib"],
     ["/home/adam/lib", "/home/adam/lib"],
     ["/home/ada.old/lib", "/home/ada.old/lib"],
   ])("makes %s %s", (text, masked) => expect(mask(text)).toBe(masked));

@@ -196,7 +196,7 @@ export const errorCatalogue = {
   LIBRARY_SOURCES_MISSING: entry(
     "LibrarySourcesMissingError",
     "A library cannot be built here: the sources of the CUDA kernels are not part of this installation.",
-    "Build it in a clone of the repository: `pnpm build:cuda <version>`.",
+    "Build it in a clone of the repository: `pnpm halfbyte libs build <version>`; the store of a user is the same for every project.",
   ),
   LIBRARY_BUILD_FAILED: entry(
     "LibraryBuildFailedError",
