@@ -29,10 +29,13 @@ function running(args: readonly string[], env: Readonly<Record<string, string>> 
       for (const look of waiting) look();
     });
   const until = (pattern: RegExp) =>
-    new Promise<RegExpExecArray>((resolve) => {
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      const patience = setTimeout(() => reject(new Error(`no ${pattern} in:\n${text}`)), 40_000);
       const look = () => {
         const match = pattern.exec(text);
-        if (match) resolve(match);
+        if (!match) return;
+        clearTimeout(patience);
+        resolve(match);
       };
       waiting.add(look);
       look();

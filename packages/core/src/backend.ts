@@ -50,7 +50,7 @@ export function createBackend(device: Device, report: OpenReport): Backend {
   return new DeviceBackend(device, report);
 }
 
-/** Uploads a tensor piece by piece: the host holds the one that the device takes and the next. The pieces are not written to by anyone. */
+/** Uploads a tensor piece by piece. Nobody writes to a piece until the next one is asked for: by then the device has taken it. */
 export async function uploadTensor<D extends DType>(
   backend: Backend,
   dtype: D,
@@ -116,14 +116,14 @@ class DeviceBackend implements Backend, TensorHost {
     return this.#allocate(dtype, shape, true);
   }
 
-  /** An empty tensor and a function that appends bytes to it, once the device has taken those before. */
+  /** An empty tensor and a function that appends bytes to it; it resolves when the device has taken them. */
   reserve<D extends DType>(dtype: D, shape: Shape): { tensor: Tensor<D>; write: (bytes: Uint8Array) => Promise<void> } {
     const tensor = this.#allocate(dtype, shape, false);
     let offset = 0;
     const write = async (bytes: Uint8Array) => {
-      await this.device.drain();
       this.device.write(tensor.block.storage, offset, bytes, true);
       offset += bytes.byteLength;
+      await this.device.drain();
     };
     return { tensor, write };
   }

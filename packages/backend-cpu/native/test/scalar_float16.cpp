@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "../float16.h"
+#include "float16.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 #include "halfbyte_formats.h"
 #include "../dispatch.h"
-#include "../float16.h"
+#include "float16.h"
 #include "../kernels.h"
 #include "../packed_int8.h"
 #include "../tables.h"

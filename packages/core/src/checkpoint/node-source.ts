@@ -60,9 +60,9 @@ class FileSource implements Source {
     this.#handle = handle;
   }
 
-  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> {
     checkRange(this, offset, length, signal);
-    const bytes = allocate(this, length);
+    const bytes = into && into.length >= length ? into.subarray(0, length) : allocate(this, length);
     for (let filled = 0; filled < length; ) {
       const count = await this.#readSome(bytes, filled, offset + filled);
       throwIfAborted(signal, `Reading ${this.name}`);

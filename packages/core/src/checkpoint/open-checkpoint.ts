@@ -54,7 +54,8 @@ export const backendDtypes: Readonly<Partial<Record<StoredDType, DType>>> = {
   U8: "uint8",
   I32: "int32",
 };
-const uploadPiece = 8 << 20;
+/** Bytes of a tensor that are on their way at once. */
+export const pieceBytes = 8 << 20;
 
 /** Reads and checks every header and config.json; tensors are read when asked for. */
 export async function openCheckpoint(repository: Repository, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
@@ -156,11 +157,16 @@ class OpenedCheckpoint implements Checkpoint {
   }
 }
 
-/** A tensor's bytes in pieces. */
-export async function* piecesOf(file: SafetensorsFile, name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+/** A tensor's bytes in pieces. With `into`, a piece holds until the next one is asked for. */
+export async function* piecesOf(
+  file: SafetensorsFile,
+  name: string,
+  signal?: AbortSignal,
+  into?: Uint8Array,
+): AsyncGenerator<Uint8Array> {
   const { byteLength } = file.entry(name);
-  for (let offset = 0; offset < byteLength; offset += uploadPiece) {
-    const length = Math.min(uploadPiece, byteLength - offset);
-    yield await file.read(name, signal ? { offset, length, signal } : { offset, length });
+  for (let offset = 0; offset < byteLength; offset += pieceBytes) {
+    const length = Math.min(pieceBytes, byteLength - offset);
+    yield await file.read(name, { offset, length, ...(signal && { signal }), ...(into && { into }) });
   }
 }

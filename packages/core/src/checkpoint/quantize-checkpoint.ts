@@ -8,7 +8,7 @@ import { halfbyteError, isHalfbyteError, throwIfAborted } from "../errors.js";
 import { getFormat } from "../formats/index.js";
 import { quantize } from "../quantize.js";
 import type { QuantizedTensor } from "../quantized-tensor.js";
-import type { Float, Tensor } from "../tensor.js";
+import type { ArrayOf, Float, Tensor } from "../tensor.js";
 import {
   guessStateBytes,
   type StoredSpec,
@@ -19,7 +19,7 @@ import {
 } from "./bitsandbytes.js";
 import { copyOtherFiles } from "./copy-files.js";
 import { type HostWeight, readWeight, storedBitsPerWeight } from "./host-weight.js";
-import { piecesOf } from "./open-checkpoint.js";
+import { pieceBytes, piecesOf } from "./open-checkpoint.js";
 import { configName, withQuantizationConfig } from "./quantization-config.js";
 import {
   type PlannedTensor,
@@ -143,6 +143,8 @@ class Run {
   readonly #reports = new Map<string, TensorReport>();
   /** Lengths of quant_states that are known by now. */
   readonly #stateBytes = new Map<string, number>();
+  /** Every piece of every tensor is read into it. */
+  readonly #piece = new Uint8Array(pieceBytes);
   #doneBytes = 0;
 
   constructor(
@@ -247,7 +249,7 @@ class Run {
   }
 
   async #copyTensor({ entry, reason, shard }: PlannedTensor, writer: ShardWriter): Promise<TensorReport> {
-    await writer.write(entry.name, piecesOf(shard.safetensors, entry.name, this.options.signal));
+    await writer.write(entry.name, piecesOf(shard.safetensors, entry.name, this.options.signal, this.#piece));
     const { name, shape, dtype, byteLength } = entry;
     return {
       name,
@@ -307,7 +309,12 @@ class Run {
 
   #upload(source: WeightSource, dtype: Float): Promise<Tensor<Float>> {
     const { backend, signal } = this.options;
-    return uploadTensor(backend, dtype, source.shape, encodedPieces(source, dtype, signal));
+    return uploadTensor(
+      backend,
+      dtype,
+      source.shape,
+      encodedPieces(source.pieces(signal, this.#piece), source.dtype, dtype),
+    );
   }
 }
 
@@ -317,11 +324,11 @@ interface MeasuredWeight {
 }
 
 async function* encodedPieces(
-  source: WeightSource,
-  dtype: Float,
-  signal: AbortSignal | undefined,
+  pieces: AsyncIterable<ArrayOf[Float]>,
+  from: Float,
+  to: Float,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of source.pieces(signal)) yield bytesOf(await converted(piece, source.dtype, dtype));
+  for await (const piece of pieces) yield bytesOf(await converted(piece, from, to));
 }
 
 /** A non-finite value is reported with its tensor; a finite one may have overflowed on its way to float16. */

@@ -33,6 +33,8 @@ export interface ReadOptions {
   /** Default: up to the end of the tensor. */
   readonly length?: number;
   readonly signal?: AbortSignal;
+  /** See Source.read(). */
+  readonly into?: Uint8Array;
 }
 
 export interface SafetensorsFile {
@@ -85,7 +87,7 @@ class OpenFile implements SafetensorsFile {
     const offset = options.offset ?? 0;
     const length = options.length ?? entry.byteLength - offset;
     checkPart(entry, offset, length);
-    return this.source.read(entry.byteOffset + offset, length, options.signal);
+    return this.source.read(entry.byteOffset + offset, length, options.signal, options.into);
   }
 
   close(): Promise<void> {

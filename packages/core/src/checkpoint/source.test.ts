@@ -132,6 +132,20 @@ const sources: readonly { kind: string; open: () => Source | Promise<Source> }[]
 ];
 
 describe.each(sources)("a source of $kind", ({ open }) => {
+  it("may read into memory of the caller", async () => {
+    const source = await open();
+    const into = new Uint8Array(64);
+    for (const [offset, length] of [
+      [3, 64],
+      [100, 5],
+      [0, 1000],
+    ] as const)
+      expect([...(await source.read(offset, length, undefined, into))]).toEqual([
+        ...content.subarray(offset, offset + length),
+      ]);
+    await source.close();
+  });
+
   it("reads any range", async () => {
     const source = await open();
     expect(source.size).toBe(1000);

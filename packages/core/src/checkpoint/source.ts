@@ -12,9 +12,10 @@ export interface Source {
   readonly size: number;
   /**
    * Exactly `length` bytes at `offset`; the caller must not write to them, they may be a view. READ_FAILED past the end
-   * or when fewer bytes arrive, ABORTED when the signal fires.
+   * or when fewer bytes arrive, ABORTED when the signal fires. `into` may be used for them, where a source has no bytes of
+   * its own to show: memory that was read into before costs less than fresh memory.
    */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   /** May be called more than once. */
   close(): Promise<void>;
 }

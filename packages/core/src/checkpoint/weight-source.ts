@@ -13,7 +13,8 @@ export interface WeightSource {
   readonly dtype: Float;
   /** [outFeatures, inFeatures]. */
   readonly shape: readonly number[];
-  pieces(signal?: AbortSignal): AsyncGenerator<ArrayOf[Float]>;
+  /** With `into`, a piece holds until the next one is asked for. */
+  pieces(signal?: AbortSignal, into?: Uint8Array): AsyncGenerator<ArrayOf[Float]>;
   /** Where the file has the element with this flat index. */
   storedIndex(index: number): number;
 }
@@ -22,8 +23,8 @@ const floats: Readonly<Partial<Record<StoredDType, Float>>> = { F32: "float32", 
 
 export function weightSource(file: SafetensorsFile, entry: TensorEntry, transpose: boolean): WeightSource {
   const dtype = floats[entry.dtype]!;
-  const stored = async function* (signal?: AbortSignal) {
-    for await (const piece of piecesOf(file, entry.name, signal)) yield viewAs(dtype, piece);
+  const stored = async function* (signal?: AbortSignal, into?: Uint8Array) {
+    for await (const piece of piecesOf(file, entry.name, signal, into)) yield viewAs(dtype, piece);
   };
   if (!transpose) return { dtype, shape: entry.shape, pieces: stored, storedIndex: (index) => index };
   const [rows, columns] = entry.shape as readonly [number, number];
