@@ -110,12 +110,30 @@ class ShardWriter {
   readonly #guessed: ReadonlyMap<string, TensorEntry>;
   readonly #offsets = new Map<string, number>();
   #shift = 0;
+  #last = Promise.resolve();
 
   constructor(
     readonly file: SinkFile,
     readonly layout: SafetensorsLayout,
   ) {
     this.#guessed = new Map(layout.entries.map((entry) => [entry.name, entry]));
+  }
+
+  /** Writes when everything before is written; the caller may go on with the next weight meanwhile. One of them waits, no more. */
+  async begin(tensors: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    await this.#last;
+    this.#last = this.#writeAll(tensors);
+    // It is told by whoever asks next.
+    this.#last.catch(() => undefined);
+  }
+
+  /** Resolves when all is written. */
+  finish(): Promise<void> {
+    return this.#last;
+  }
+
+  async #writeAll(tensors: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    for (const [name, bytes] of tensors) await this.write(name, [bytes]);
   }
 
   async write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -199,6 +217,7 @@ class Run {
       const writer = new ShardWriter(await this.sink.create(shard.file, guessed.byteLength), guessed);
       try {
         for (const tensor of tensors) await this.#writeTensor(tensor, writer);
+        await writer.finish();
         const layout = this.#layout(shard, tensors);
         if (!writer.agreesWith(layout)) continue;
         await writer.file.write(0, layout.header);
@@ -249,6 +268,7 @@ class Run {
   }
 
   async #copyTensor({ entry, reason, shard }: PlannedTensor, writer: ShardWriter): Promise<TensorReport> {
+    await writer.finish();
     await writer.write(entry.name, piecesOf(shard.safetensors, entry.name, this.options.signal, this.#piece));
     const { name, shape, dtype, byteLength } = entry;
     return {
@@ -267,7 +287,7 @@ class Run {
     const source = weightSource(shard.safetensors, entry, transpose);
     const { host, ...measured } = await this.#quantize(entry.name, source);
     const bytes = weightBytes(entry.name, host);
-    for (const [name, data] of bytes) await writer.write(name, [data]);
+    await writer.begin(bytes);
     const state = [...bytes].find(([name]) => name.includes(stateMarker));
     if (state) this.#stateBytes.set(entry.name, state[1].byteLength);
     const report = {
