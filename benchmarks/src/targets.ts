@@ -141,6 +141,11 @@ export const targets: readonly Target[] = [
     goals: [atMost(5, { kind: "microseconds above the floor" })],
   },
   {
+    what: "halfbyte doctor, without a GPU",
+    cases: [other("startup", { case: "doctor", format: null, shape: none })],
+    goals: [atMost(1_000_000, microseconds)],
+  },
+  {
     what: "event loop, longest pause while kernels run",
     cases: [other("startup", { case: "event loop", format: null, shape: none, threads: 2 })],
     goals: [atMost(5000, microseconds)],

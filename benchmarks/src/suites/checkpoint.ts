@@ -15,14 +15,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromFloat32, halfbyteError, layoutSafetensors } from "@halfbyte/core";
 import type { Measurement } from "../case.js";
+import { halfbyteCommand } from "../halfbyte-command.js";
 import { median } from "../measure/statistics.js";
 import { nanosecondsOf } from "../measure/subject.js";
-import { folderOf } from "../peers/peer.js";
 import { normalValues } from "../product.js";
 import type { Spec } from "../spec.js";
 
 const alternations = 3;
-const command = join(folderOf("halfbyte"), "bin", "halfbyte.js");
 
 /** The case of a size; it says how much is written. */
 export const checkpointCase = (gigabytes: number): string => `${gigabytes} GB`;
@@ -53,7 +52,7 @@ async function alternate({ backend, threads, format }: Spec, source: string, fol
     );
     conversions.push(
       await fromWarmCache(source, target, () => {
-        const { stdout } = run(process.execPath, [command, ...quantize], { HALFBYTE_THREADS: String(threads) });
+        const { stdout } = run(process.execPath, [halfbyteCommand, ...quantize], { HALFBYTE_THREADS: String(threads) });
         tier = (JSON.parse(stdout) as { tier: string }).tier;
       }),
     );

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
 import type { Bench, Measurement } from "../case.js";
+import { halfbyteCommand } from "../halfbyte-command.js";
 import { interleave } from "../measure/interleave.js";
 import { median } from "../measure/statistics.js";
 import { timed } from "../measure/subject.js";
@@ -26,10 +27,11 @@ type Step = keyof typeof steps;
 const examinations = { "detect CUDA, quick": "quick", "detect CUDA, full": "full" } as const;
 type ExaminationCase = keyof typeof examinations;
 
-/** `call`: the smallest operation, on the calling thread. `event loop`: the longest pause while kernels run. */
+/** `doctor`: the whole command. `call`: the smallest operation, on the calling thread. `event loop`: the longest pause while kernels run. */
 export const startupCases = [
   ...(Object.keys(steps) as Step[]),
   ...(Object.keys(examinations) as ExaminationCase[]),
+  "doctor",
   "call",
   "event loop",
 ] as const;
@@ -37,6 +39,7 @@ export const startupCases = [
 const starts = 5;
 
 export async function measureStartup(spec: Spec, bench: Bench): Promise<Measurement> {
+  if (spec.case === "doctor") return measureDoctor(bench);
   if (spec.case === "call") return measureCall(bench);
   if (spec.case === "event loop") return measureEventLoop(bench);
   return isExamination(spec.case) ? measureExamination(spec.case, bench) : measureStep(spec.case as Step, spec, bench);
@@ -79,6 +82,17 @@ function measureExamination(name: ExaminationCase, { rounds }: Bench): Measureme
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, examinations[name]], { encoding: "utf8" });
     if (status !== 0) throw halfbyteError("BACKEND_UNAVAILABLE", stderr.trim());
     return (JSON.parse(stdout) as { readonly examined: number }).examined * 1e6;
+  });
+  return { ...alone, ours: [{ memory: null, times }], floor: null, tier: "cuda" };
+}
+
+/** From the start of Node to its end, nothing remembered from runs before. */
+function measureDoctor({ rounds }: Bench): Measurement {
+  const times = Array.from({ length: Math.min(starts, rounds) }, () => {
+    const start = process.hrtime.bigint();
+    const { status, stdout, stderr } = spawnSync(process.execPath, [halfbyteCommand, "doctor", "--json"]);
+    if (status === null || stdout.length === 0) throw halfbyteError("BACKEND_UNAVAILABLE", String(stderr).trim());
+    return Number(process.hrtime.bigint() - start);
   });
   return { ...alone, ours: [{ memory: null, times }], floor: null, tier: "cuda" };
 }

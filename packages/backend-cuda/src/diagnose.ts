@@ -9,7 +9,7 @@ import { type FitMatrix, fitMatrix } from "./fit-matrix.js";
 import { type Instruments, instruments } from "./instruments.js";
 import { libraryId } from "./library-name.js";
 import type { MachineFacts } from "./machine-facts.js";
-import { isVersion, type SelectableLibrary, type Verdict } from "./selection.js";
+import { isVersion, type Preference, type SelectableLibrary, type Verdict } from "./selection.js";
 import { dependenciesOf } from "./shared-libraries.js";
 import { type Fix, suggestedFix } from "./suggested-fix.js";
 import { tellFindings } from "./tell-choice.js";
@@ -20,6 +20,8 @@ export interface DiagnoseOptions extends Asked {
   readonly signal?: AbortSignal;
   /** Whether libraries are tried, each in a process of its own. Default: yes. */
   readonly probe?: boolean;
+  /** As of cuda(). */
+  readonly prefer?: Preference;
 }
 
 /** Rejects only when the signal fires: what cannot be found out is part of the answer. */
@@ -31,14 +33,14 @@ export async function diagnoseWith(
   world: World,
   options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
-  const { signal } = options;
+  const { signal, prefer = "host" } = options;
   const [examination, libraries] = await Promise.all([
     tools.examine(world, { depth: "full", ...(signal && { signal }) }),
     tools.findLibraries(world),
   ]);
   if (signal?.aborted) throw halfbyteError("ABORTED", "The diagnosis was aborted.", { cause: signal.reason });
   const { facts } = examination;
-  const choice = tools.choose(examination, libraries, world.env);
+  const choice = tools.choose(examination, libraries, world.env, { prefer });
   tellFindings(examination, choice);
   const paths = libraries.map(({ path }) => path);
   const [dependencies, probe, distribution] = await Promise.all([

@@ -4,8 +4,17 @@ import type { SystemLibrary } from "./world.js";
 
 type SystemFunction = ReturnType<LibraryHandle["func"]>;
 
-/** Throws with the loader's own words. The library is never unloaded: others in this process may use it. */
+/** koffi unloads what nobody refers to any more. */
+const opened = new Map<string, SystemLibrary>();
+
+/** Throws with the loader's own words. The library stays: others in this process may use it, and a driver must not go and come. */
 export function openSystemLibrary(path: string): SystemLibrary {
+  const library = opened.get(path) ?? open(path);
+  opened.set(path, library);
+  return library;
+}
+
+function open(path: string): SystemLibrary {
   const handle = load(path);
   const bound = new Map<string, SystemFunction>();
   const bind = (name: string, signature: string): SystemFunction => {

@@ -1,5 +1,6 @@
 /** halfbyte doctor: whether CUDA can be used here, by which library, and if not, why and what to do. */
 import { cpu } from "@halfbyte/backend-cpu";
+import type { Preference } from "@halfbyte/backend-cuda";
 import { Command, Option } from "commander";
 import { doctorReport, reportLines } from "../doctor/report.js";
 import { interruptible } from "../interrupt.js";
@@ -9,6 +10,7 @@ import { printJson, printLine } from "../print.js";
 
 interface Flags {
   readonly backend?: "cuda";
+  readonly prefer?: Preference;
   readonly probe: boolean;
   readonly trace?: boolean;
   readonly json?: boolean;
@@ -18,6 +20,12 @@ export function doctorCommand(): Command {
   return new Command("doctor")
     .description("say whether CUDA can be used here, by which library, and if not, why and what to do")
     .addOption(new Option("--backend <name>", "asks for this backend: then its absence is a failure").choices(["cuda"]))
+    .addOption(
+      new Option(
+        "--prefer <what>",
+        "as cuda({ prefer }): the framework's version, or none newer than the driver",
+      ).choices(["host", "driver"] satisfies Preference[]),
+    )
     .option("--no-probe", "try no library, only look")
     .option("--trace", "tell the whole loading story on stderr, as HALFBYTE_LOG_LEVEL=debug does")
     .addOption(jsonOption())
@@ -28,11 +36,14 @@ export function doctorCommand(): Command {
     .action((flags: Flags) => interruptible((signal) => doctor(flags, signal)));
 }
 
-async function doctor({ backend, probe, trace = false, json = false }: Flags, signal: AbortSignal): Promise<void> {
+async function doctor(
+  { backend, prefer, probe, trace = false, json = false }: Flags,
+  signal: AbortSignal,
+): Promise<void> {
   if (trace) process.env["HALFBYTE_LOG_LEVEL"] = "debug";
   const { diagnose, nodeWorld, statuses } = await import("@halfbyte/backend-cuda");
   const [diagnosis, detection] = await Promise.all([
-    diagnose(nodeWorld(), { signal, probe, ...(backend && { backend }) }),
+    diagnose(nodeWorld(), { signal, probe, ...(backend && { backend }), ...(prefer && { prefer }) }),
     cpu().detect(),
   ]);
   const report = maskHome(doctorReport(diagnosis, detection));
