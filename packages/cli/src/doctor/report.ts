@@ -47,7 +47,7 @@ const paragraph = (text: string): string[] => wrapped(text, width - 2).map((line
 function headline(report: DoctorReport): string[] {
   const { version, status, code, message, askedBy } = report;
   const asked = askedBy === null ? [] : paragraph(`CUDA is asked for: ${askedBy}.`);
-  return [`halfbyte ${version}: CUDA is ${status} (${code}), ${whatRuns(report)}`, ...paragraph(message), ...asked];
+  return [`halfbyte ${version}: ${status} (${code}), ${whatRuns(report)}`, ...paragraph(message), ...asked];
 }
 
 /** Commands do not pass over a wrong override. */
