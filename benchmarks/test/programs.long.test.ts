@@ -1,5 +1,6 @@
 /** The suites that start other programs; they use the packages as built. */
 import { describe, expect, it } from "vitest";
+import { startupCases } from "../src/suites/startup.js";
 import { bench, expectReport } from "./command-line.js";
 
 const small = ["--threads", "1", "--runs", "1", "--json"];
@@ -16,7 +17,7 @@ describe("suites that start programs", () => {
   it("startup starts, or says why it cannot", async () => {
     const { stdout } = await bench(["startup", "--backend", "cpu", ...small]);
     const { rows, failures } = expectReport(stdout);
-    expect(rows.length + failures.length).toBe(6);
+    expect(rows.length + failures.length).toBe(startupCases.length);
     for (const { reason } of failures) expect(reason).toMatch(/library|cannot be measured/i);
   });
 });
