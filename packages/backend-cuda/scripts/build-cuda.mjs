@@ -14,10 +14,11 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { reasonToSkip } from "../../../scripts/cmake.mjs";
+import { findProgram, reasonToSkip } from "../../../scripts/cmake.mjs";
 import { glibcFloor, neededLibraries } from "../../../scripts/elf.mjs";
 import { architecturesOf, capabilityOf, gencode } from "./architectures.mjs";
 import { describeLibrary, oldestSystem, problemsOf } from "./check-library.mjs";
@@ -44,6 +45,10 @@ async function main() {
   if (skip) return say(`${skip}; no CUDA library is built.`, wish.required.length > 0 ? 1 : 0);
   if (process.platform !== "linux" || process.arch !== "x64")
     return say("CUDA libraries are built on Linux on x86-64 only, for now.", wish.required.length > 0 ? 1 : 0);
+  if (!findProgram(["g++"]))
+    return say("No g++ found, which nvcc needs; no CUDA library is built.", wish.required.length > 0 ? 1 : 0);
+  // A build has time; the compilers that it starts inherit this.
+  setPriority(10);
   if (wish.fetch) await fetchMissing(wish);
   return buildAll(wish);
 }
@@ -189,8 +194,8 @@ function compile(toolkit, recipe, library, verbose) {
   const sources = sourceFiles(native).filter((file) => /\.(cu|cpp)$/.test(file));
   const facts = `${fresh}.h`;
   writeFileSync(facts, recipe.facts);
-  const args = ["-n", "10", toolkit.nvcc, ...recipe.flags, "-include", facts, "-o", fresh, ...sources];
-  const { status, stdout, stderr, error } = spawnSync("nice", args, { encoding: "utf8", maxBuffer: 256 << 20 });
+  const args = [...recipe.flags, "-include", facts, "-o", fresh, ...sources];
+  const { status, stdout, stderr, error } = spawnSync(toolkit.nvcc, args, { encoding: "utf8", maxBuffer: 256 << 20 });
   rmSync(facts);
   const said = `${stdout ?? ""}${stderr ?? ""}`;
   const problems =
