@@ -37,10 +37,24 @@ it("conforms on an emulated Arm machine, each operation on NEON kernels", { time
     ...files,
   );
   expect(ended).toMatchObject({ status: 0 });
-  const { numPassedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
+  const { numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
   expect(numPassedTests).toBeGreaterThan(150);
-  expect(numPendingTests).toBe(0);
+  const others = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status !== "passed"),
+  );
+  // It is about machines that have no library.
+  expect(others.map(({ title }) => title)).toEqual([
+    "without a native library the backend runs in WebAssembly and says why",
+  ]);
 });
+
+/** What vitest writes, as far as it is looked at. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly title: string; readonly status: string }[];
+  }[];
+}
 
 /** npm refuses packages of another processor, unless forced. */
 function install(folder: string): void {
