@@ -1,5 +1,6 @@
 // Floats to 8-bit codes, exact, by buckets (buckets_8bit.h): one load and one comparison per value. Maps that do not fit them are the scalar kernel's.
 // Registers: constants 3, values 4, entries 1, codes 4.
+#include "blocks_8bit.h"
 #include "buckets_8bit.h"
 #include "full_blocks.h"
 #include "simd_wasm.h"
@@ -22,48 +23,20 @@ inline v128_t codes_of_four(const int32_t *entries, v128_t s) {
   return wasm_i32x4_sub(wasm_u32x4_shr(entry, 16), above);
 }
 
-struct Blocks8 {
-  Floats x;
-  uint64_t size;
-  const Map8 &map;
-  uint64_t block_size;
-  hb_profile profile;
-  bool look;
-  uint8_t *codes;
-  float *absmax;
-
-  int64_t scalar(uint64_t begin, uint64_t end) const {
-    return scalar_kernels.quantize_blockwise(x, size, map, block_size, profile, look, begin, end, codes, absmax);
-  }
-};
-
-/// Values that are not finite have rules of their own; so has an absmax that profile cuda does not raise before it is inverted.
-inline bool is_plain(uint32_t absmax_bits, hb_profile profile) {
-  return absmax_bits < infinity_bits && (profile != HB_CUDA || float_of_bits(absmax_bits) > 1e-38f);
-}
-
 template <hb_dtype dtype>
 int64_t quantize(const Blocks8 &blocks, const int32_t *entries, uint64_t begin, uint64_t end) {
   const void *const x = blocks.x.data;
   const size_t block_size = size_t(blocks.block_size);
-  int64_t fault = -1;
-  for (size_t block = size_t(begin); block < end; block++) {
-    const size_t first = block * block_size;
-    const uint32_t bits = largest_of<dtype>(x, first, block_size);
-    if (!is_plain(bits, blocks.profile)) {
-      const int64_t found = blocks.scalar(block, block + 1);
-      if (fault < 0) fault = found;
-      continue;
-    }
-    blocks.absmax[block] = float_of_bits(bits);
-    const v128_t scale = wasm_f32x4_splat(block_reciprocal(blocks.absmax[block]));
+  const auto largest = [&](uint64_t first) { return largest_of<dtype>(x, size_t(first), block_size); };
+  return blocks.each(begin, end, largest, [&](uint64_t start, float reciprocal) {
+    const size_t first = size_t(start);
+    const v128_t scale = wasm_f32x4_splat(reciprocal);
     const auto four = [&](size_t i) { return codes_of_four(entries, wasm_f32x4_mul(load4<dtype>(x, i), scale)); };
     for (size_t i = first; i < first + block_size; i += 16) {
       const v128_t low = wasm_i16x8_narrow_i32x4(four(i), four(i + 4)), high = wasm_i16x8_narrow_i32x4(four(i + 8), four(i + 12));
       wasm_v128_store(blocks.codes + i, wasm_u8x16_narrow_i16x8(low, high));
     }
-  }
-  return fault;
+  });
 }
 
 }  // namespace

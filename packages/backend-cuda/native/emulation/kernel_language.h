@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "block.h"
+#include "float16.h"
 
 #define __global__
 #define __device__
@@ -116,16 +117,8 @@ inline float __frcp_rn(float a) { return 1.0f / a; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 
-inline uint32_t __float_as_uint(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-inline float __uint_as_float(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
+inline uint32_t __float_as_uint(float value) { return hb::bits_of(value); }
+inline float __uint_as_float(uint32_t bits) { return hb::from_bits(bits); }
 
 // The four products of signed bytes, added to c.
 inline int __dp4a(int a, int b, int c) {
