@@ -4,6 +4,13 @@
 
 namespace hb {
 
-constexpr const char *kOperations[] = {"quantize_4bit", "dequantize_4bit", "quantize_blockwise", "dequantize_blockwise", "quantization_error"};
+constexpr const char *kOperations[] = {
+    "dequantize_4bit",
+    "dequantize_blockwise",
+    "gemm_4bit",
+    "quantization_error",
+    "quantize_4bit",
+    "quantize_blockwise",
+};
 
 }  // namespace hb

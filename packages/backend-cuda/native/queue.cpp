@@ -33,7 +33,7 @@ cudaEvent_t EventPool::take() {
   return event;
 }
 
-Queue::Queue(int device) : device_(device) {
+Queue::Queue(int device) : device_(device), traits_(traits_of(device)) {
   const CurrentDevice current(device_);
   // Of its own: the default stream of the process belongs to nobody.
   expect(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");

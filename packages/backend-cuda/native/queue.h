@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "device.h"
+#include "device_traits.h"
 #include "errors.h"
 #include "memory.h"
 #include "staging.h"
@@ -51,6 +52,7 @@ class Queue {
     finish_entry();
   }
 
+  const DeviceTraits &traits() const { return traits_; }
   uint64_t last() const { return last_; }
   bool is_done(uint64_t entry);
   // HB_OK, or HB_DEVICE_LOST for an entry that the device did not live to see.
@@ -80,6 +82,7 @@ class Queue {
   void settle(uint64_t entry, cudaError_t result);
 
   const int device_;
+  const DeviceTraits traits_;
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<Staging> staging_;

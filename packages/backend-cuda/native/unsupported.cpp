@@ -5,15 +5,9 @@
 extern "C" {
 
 // Products that are not there read nothing packed.
-uint64_t hb_pack_4bit_bytes(uint64_t, uint64_t, uint32_t) { return 0; }
 uint64_t hb_pack_int8_bytes(uint64_t, uint64_t) { return 0; }
-hb_status hb_pack_4bit(hb_queue *, const uint8_t *, const float *, uint32_t, uint64_t, uint64_t, void *) { return HB_UNSUPPORTED; }
 hb_status hb_pack_int8(hb_queue *, const int8_t *, uint64_t, uint64_t, void *) { return HB_UNSUPPORTED; }
 
-hb_status hb_gemm_4bit(hb_queue *, const void *, hb_dtype, const uint8_t *, const float *, const void *, const float *, uint32_t, hb_accuracy,
-                       const void *, hb_dtype, uint64_t, uint64_t, uint64_t, void *) {
-  return HB_UNSUPPORTED;
-}
 hb_status hb_gemm(hb_queue *, const void *, hb_dtype, const void *, hb_dtype, const void *, hb_dtype, uint64_t, uint64_t, uint64_t, int32_t,
                   void *) {
   return HB_UNSUPPORTED;

@@ -158,7 +158,9 @@ cudaError_t cudaSetDevice(int device) {
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
   const char *pools = std::getenv("HALFBYTE_EMULATED_POOLS");
-  *value = attribute == cudaDevAttrMemoryPoolsSupported ? !(pools && std::strcmp(pools, "0") == 0) : 0;
+  *value = attribute == cudaDevAttrMemoryPoolsSupported  ? !(pools && std::strcmp(pools, "0") == 0)
+           : attribute == cudaDevAttrMultiProcessorCount ? 4
+                                                         : 0;
   return returned(cudaSuccess);
 }
 

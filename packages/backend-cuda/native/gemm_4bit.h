@@ -1,0 +1,49 @@
+// The product with a 4-bit weight: its operands, and who computes it.
+#pragma once
+#include "device_traits.h"
+#include "elements.cuh"
+
+namespace hb {
+
+// What codes are multiplied with, block by block: f32 numbers, or 8-bit codes that have scales themselves.
+struct BlockScales {
+  const float *absmax;  // null when nested
+  const uint8_t *codes;
+  const float *nested_absmax, *nested_code;
+  BlockOf nested_block_of;
+  // Added in f32; 0 adds nothing, because adding 0 would turn −0 into +0.
+  float offset;
+
+  __device__ float at(uint64_t block) const {
+    if (absmax) return absmax[block];
+    const float scaled = __fmul_rn(nested_code[codes[block]], nested_absmax[nested_block_of(block)]);
+    return offset != 0 ? __fadd_rn(scaled, offset) : scaled;
+  }
+};
+
+inline BlockScales plain_scales(const float *absmax) { return {absmax, nullptr, nullptr, nullptr, BlockOf(1), 0}; }
+
+// W[n, k], row after row: two codes to a byte, the first in the high nibble. Rows of odd length begin in the middle of one.
+struct Weight4 {
+  const uint8_t *codes;
+  BlockScales scales;
+  const float *table;  // 16 numbers
+  uint32_t block_size;
+};
+
+// out[m, n] = x[m, k] · W[n, k]ᵀ + bias. `out` has the dtype of x; bias may be null.
+struct Product4 {
+  const void *x;
+  hb_dtype dtype;
+  Weight4 weight;
+  hb_accuracy accuracy;
+  const void *bias;
+  hb_dtype bias_dtype;
+  uint64_t m, n, k;
+  void *out;
+};
+
+// Any shape on any device, without tensor cores: f32 products and sums.
+void gemm_4bit_simt(cudaStream_t stream, const DeviceTraits &device, const Product4 &product);
+
+}  // namespace hb
