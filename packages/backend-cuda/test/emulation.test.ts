@@ -12,20 +12,27 @@ const include = resolve(import.meta.dirname, "../../native/include");
 
 describe("the emulated device", () => {
   const folder = mkdtempSync(join(tmpdir(), "halfbyte-emulation-"));
-  const program = join(folder, "emulation_test");
   beforeAll(() => {
     if (noEmulation) return;
-    const sources = [join(native, "test", "emulation_test.cpp"), join(native, "errors.cpp")];
-    const emulation = sourcesIn(join(native, "emulation"));
-    compile([...emulationFlags, "-I", include, "-I", native, "-o", program, ...sources, ...emulation]);
-  });
+    const emulation = [join(native, "errors.cpp"), ...sourcesIn(join(native, "emulation"))];
+    for (const program of ["emulation_test", "tensor_core_test"]) {
+      const source = join(native, "test", `${program}.cpp`);
+      compile([...emulationFlags, "-I", include, "-I", native, "-o", join(folder, program), source, ...emulation]);
+    }
+  }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const run = (...args: readonly string[]) => spawnSync(program, args, { encoding: "utf8" });
+  const run = (...args: readonly string[]) => spawnSync(join(folder, "emulation_test"), args, { encoding: "utf8" });
 
   it("computes what a GPU computes", ({ skip }) => {
     if (noEmulation) skip(noEmulation);
     const { status, stdout } = run();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "0 failures\n" });
+  });
+
+  it("lays out the registers of tensor cores as the PTX manual does", ({ skip }) => {
+    if (noEmulation) skip(noEmulation);
+    const { status, stdout } = spawnSync(join(folder, "tensor_core_test"), { encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 0, stdout: "0 failures\n" });
   });
 

@@ -2,13 +2,24 @@
 #include "block.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace hb::emulation {
 
 thread_local Block *Block::current = nullptr;
 
+void AsyncCopies::await(size_t pending) {
+  while (groups.size() > pending) {
+    for (const Copy &copy : groups.front()) {
+      if (copy.source) std::memcpy(copy.target, copy.source, copy.bytes);
+      else std::memset(copy.target, 0, copy.bytes);
+    }
+    groups.erase(groups.begin());
+  }
+}
+
 Block::Block(dim3 grid, dim3 block, size_t shared_bytes)
-    : grid_(grid), block_(block), threads_(size_t{block.x} * block.y * block.z), shared_(new char[shared_bytes + 1]) {
+    : grid_(grid), block_(block), threads_(size_t{block.x} * block.y * block.z), shared_(new SharedLine[shared_bytes / sizeof(SharedLine) + 1]) {
   for (size_t i = 0; i < threads_.size(); i++) {
     const uint32_t at = static_cast<uint32_t>(i);
     threads_[i].index = {at % block.x, at / block.x % block.y, at / block.x / block.y};
@@ -21,6 +32,7 @@ const char *Block::run(uint3 index, void (*kernel)(void *), void *arguments) {
     thread.fiber.prepare(kernel, arguments);
     thread.state = State::ready;
     thread.wants = {};
+    thread.copies = {};
   }
   current = this;
   while (run_ready()) {

@@ -17,6 +17,11 @@ constexpr uint32_t kWarp = 32;
 
 enum class Meeting : uint8_t { none, block, warp, shuffle, ballot };
 
+// Dynamic shared memory is made of these: aligned as on a GPU.
+struct alignas(128) SharedLine {
+  char bytes[128];
+};
+
 // What a thread waits for, and what it gets.
 struct Rendezvous {
   Meeting kind;
@@ -24,6 +29,24 @@ struct Rendezvous {
   uint64_t value;   // what this lane brings
   uint32_t source;  // of a shuffle: the lane whose value it wants
   uint64_t result;
+};
+
+// Copies that a thread has started, in groups, and not waited for.
+struct AsyncCopies {
+  struct Copy {
+    void *target;
+    const void *source;
+    uint32_t bytes;
+  };
+  std::vector<Copy> started;
+  std::vector<std::vector<Copy>> groups;
+
+  void end_group() {
+    groups.push_back(std::move(started));
+    started.clear();
+  }
+  // Makes the copies of all groups but the last `pending`.
+  void await(size_t pending);
 };
 
 class Block {
@@ -36,11 +59,13 @@ class Block {
   // Called by threads of the block.
   uint64_t meet(Meeting kind, uint32_t mask, uint64_t value = 0, uint32_t source = 0);
   uint32_t lane() const { return running_ % kWarp; }
+  uint32_t warp() const { return static_cast<uint32_t>(running_ / kWarp); }
+  AsyncCopies &copies() { return threads_[running_].copies; }
   uint3 thread_index() const { return threads_[running_].index; }
   uint3 block_index() const { return index_; }
   dim3 block_size() const { return block_; }
   dim3 grid_size() const { return grid_; }
-  void *dynamic_shared() { return shared_.get(); }
+  char *dynamic_shared() { return shared_[0].bytes; }
 
   // The block whose thread runs on this CPU thread.
   static thread_local Block *current;
@@ -52,6 +77,7 @@ class Block {
     uint3 index;
     State state;
     Rendezvous wants;
+    AsyncCopies copies;
   };
 
   bool run_ready();
@@ -67,7 +93,7 @@ class Block {
   const dim3 grid_, block_;
   uint3 index_{};
   std::vector<Thread> threads_;
-  std::unique_ptr<char[]> shared_;
+  std::unique_ptr<SharedLine[]> shared_;
   size_t running_ = 0;
   const char *failure_ = nullptr;
 };

@@ -156,11 +156,46 @@ cudaError_t cudaSetDevice(int device) {
   return returned(cudaSuccess);
 }
 
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+namespace {
+
+struct Capability {
+  int major = 9, minor = 0;
+  Capability() {
+    const char *told = std::getenv("HALFBYTE_EMULATED_CAPABILITY");
+    if (told && std::sscanf(told, "%d.%d", &major, &minor) != 2) *this = Capability(9, 0);
+  }
+  Capability(int major, int minor) : major(major), minor(minor) {}
+};
+
+// Of the GPUs of a capability, the one that gives a block the least (CUDA C++ Programming Guide, table of technical specifications).
+int shared_bytes_of(const Capability &capability) {
+  const int number = 10 * capability.major + capability.minor;
+  const int kilobytes = number < 70 ? 48 : number < 75 ? 96 : number < 80 ? 64 : number == 80 ? 163 : number < 90 ? 99 : number < 120 ? 227 : 99;
+  return kilobytes << 10;
+}
+
+int attribute_of(cudaDeviceAttr attribute) {
   const char *pools = std::getenv("HALFBYTE_EMULATED_POOLS");
-  *value = attribute == cudaDevAttrMemoryPoolsSupported  ? !(pools && std::strcmp(pools, "0") == 0)
-           : attribute == cudaDevAttrMultiProcessorCount ? 4
-                                                         : 0;
+  const Capability capability;
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      return 4;
+    case cudaDevAttrComputeCapabilityMajor:
+      return capability.major;
+    case cudaDevAttrComputeCapabilityMinor:
+      return capability.minor;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      return shared_bytes_of(capability);
+    case cudaDevAttrMemoryPoolsSupported:
+      return !(pools && std::strcmp(pools, "0") == 0);
+  }
+  return 0;
+}
+
+}  // namespace
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+  *value = attribute_of(attribute);
   return returned(cudaSuccess);
 }
 
@@ -310,6 +345,7 @@ void run(const Launch &launch) {
 }  // namespace
 
 cudaError_t launch(const Launch &launch, cudaStream_t stream) {
+  if (launch.shared_bytes > static_cast<size_t>(attribute_of(cudaDevAttrMaxSharedMemoryPerBlockOptin))) return returned(cudaErrorInvalidValue);
   return enqueue(stream, [=] {
     run(launch);
     launch.release(launch.arguments);

@@ -1,7 +1,7 @@
 // The calls of the CUDA runtime that this library makes, played by the CPU: one device whose memory is the process's, and streams that are
 // threads, so that what is enqueued happens later and in order, as on a GPU.
 //
-// HALFBYTE_EMULATED_POOLS=0: the device says that it has no memory pools.
+// HALFBYTE_EMULATED_POOLS=0: the device says that it has no memory pools. HALFBYTE_EMULATED_CAPABILITY=7.0: its compute capability; 9.0 otherwise.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +43,7 @@ enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount = 16,
   cudaDevAttrComputeCapabilityMajor = 75,
   cudaDevAttrComputeCapabilityMinor = 76,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
   cudaDevAttrMemoryPoolsSupported = 115,
 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4, cudaMemPoolAttrReservedMemCurrent = 5 };
