@@ -21,6 +21,7 @@ import { parseArgs } from "node:util";
 import { findProgram, reasonToSkip } from "../../../scripts/cmake.mjs";
 import { glibcFloor, neededLibraries } from "../../../scripts/elf.mjs";
 import { architecturesOf, capabilityOf, gencode } from "./architectures.mjs";
+import { recordKernels } from "./check-kernels.mjs";
 import { describeLibrary, oldestSystem, problemsOf } from "./check-library.mjs";
 import { fetchToolkits, isFetchable } from "./fetch-toolkits.mjs";
 import { entriesOf, putEntry, sha256 } from "./manifest.mjs";
@@ -139,7 +140,7 @@ function recipeOf(toolkit) {
   const listed = spawnSync(toolkit.nvcc, ["--list-gpu-arch"], { encoding: "utf8" }).stdout ?? "";
   const architectures = architecturesOf(listed);
   const [host, root] = [hostCompiler(toolkit), sysroot()];
-  const flags = flagsOf(architectures, host, root);
+  const flags = [...flagsOf(architectures, host, root), ...compressionOf(toolkit)];
   const files = [native, include].flatMap(sourceFiles);
   const facts = factsOf(toolkit, architectures);
   const hash = createHash("sha256").update(JSON.stringify([flags, facts]));
@@ -185,6 +186,13 @@ function flagsOf(architectures, host, root) {
   ];
 }
 
+/**
+ * Machine code compressed too, which halves a library and more; the driver unpacks what it loads, one architecture. From 13 on every driver that runs
+ * the library reads the denser form; before, there is one form for all drivers.
+ */
+const compressionOf = ({ version }) =>
+  Number.parseInt(version, 10) >= 13 ? ["--compress-mode=size"] : ["-Xfatbin", "-compress-all"];
+
 /** Beside its place first: a library that was not built or is not right leaves the one before it alone. */
 function compile(toolkit, recipe, library, verbose) {
   console.log(`CUDA ${toolkit.version}: building with nvcc ${toolkit.build} (${toolkit.toldBy}) …`);
@@ -204,6 +212,7 @@ function compile(toolkit, recipe, library, verbose) {
   if (problems.length > 0) return refuse(toolkit, fresh, problems);
   renameSync(fresh, library);
   putEntry(dirname(library), entryOf(library, toolkit, recipe));
+  recordKernels(library);
   console.log(`${describeLibrary(library)}; ${Math.round((performance.now() - started) / 100) / 10} s`);
   return true;
 }

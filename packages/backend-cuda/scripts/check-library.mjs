@@ -1,6 +1,7 @@
 /**
  * `node scripts/check-library.mjs [library…]`: what a built CUDA library must be, looked up in its file: it offers halfbyte.h and nothing else, needs no CUDA
- * library and no newer system than stated, and holds the code its manifest lists. Default: everything in build/. Plain Node.
+ * library and no newer system than stated, holds the code its manifest lists, is small, and its kernels are what they were meant to be
+ * (check-kernels.mjs). Default: everything in build/. Plain Node.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,6 +15,8 @@ import {
   neededLibraries,
 } from "../../../scripts/elf.mjs";
 import { capabilityOf } from "./architectures.mjs";
+import { kernelProblems, kernelRows, kernelTable } from "./check-kernels.mjs";
+import { resourcesIn } from "./kernel-code.mjs";
 import { entriesOf } from "./manifest.mjs";
 import { findCuobjdump } from "./toolkits.mjs";
 
@@ -22,6 +25,9 @@ const header = join(folder, "..", "native", "include", "halfbyte.h");
 
 /** RHEL 7 and everything since; with the sysroot of fetch-toolkits.mjs. */
 export const oldestSystem = { GLIBC: "2.17", GLIBCXX: "3.4" };
+
+/** What one library may take on disk: three of them are in one package. */
+const mostBytes = 6e6;
 
 /** Functions of the header, and the one that explains a status. */
 function abi() {
@@ -45,7 +51,9 @@ export function problemsOf(library, stated, floors = oldestSystem) {
       .filter((name) => /^lib(cuda|cudart|cublas|nv)/.test(name))
       .map((name) => `it needs ${name}: the CUDA runtime must be part of it, and the driver is looked up when it runs`),
     ...Object.entries(floors).flatMap(([family, floor]) => floorProblem(elf, family, floor)),
+    ...(elf.length > mostBytes ? [`it has ${elf.length} bytes, more than ${mostBytes}`] : []),
     ...codeProblems(library, stated),
+    ...kernelProblems(library),
   ];
 }
 
@@ -118,6 +126,7 @@ function report(library) {
       : ["no manifest.json beside it speaks of it"];
   console.log(problems.length > 0 ? `${basename(library)}:` : describeLibrary(library));
   for (const problem of problems) console.error(`  ${problem}`);
+  if (existsSync(library)) console.log(kernelTable(kernelRows(resourcesIn(library) ?? [])).join("\n"));
   if (problems.length > 0) process.exitCode = 1;
 }
 

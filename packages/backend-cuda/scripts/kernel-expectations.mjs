@@ -1,0 +1,26 @@
+/**
+ * Instructions that a kernel must be made of, or it is not the kernel that was meant: a wide load that became eight narrow ones is correct and
+ * slow, and only its machine code shows it. One line per kernel and instruction; a kernel that is named here must be in every library
+ * that holds code for one of its architectures.
+ */
+
+/** What to look for in the names of instructions, by what it is for. */
+export const instructions = {
+  "16-byte loads": /^LDG\..*\b128\b/,
+  "16-byte stores": /^STG\..*\b128\b/,
+  "tensor-core products of floats": /^HMMA\./,
+  "tensor-core products of bytes": /^IMMA\./,
+  "copies to shared memory that nobody waits for": /^LDGSTS\./,
+  "fragments loaded as matrices": /^LDSM\./,
+  "products of four bytes": /^IDP\.4A\b/,
+};
+
+/**
+ * `instances`: of the kernel's symbols only these; `from`: of the architectures only those from this one on.
+ * @type {readonly import("./kernel-expectations.d.mts").Expectation[]}
+ */
+export const expectations = [
+  { kernel: "quantize_grouped", needs: "16-byte loads" },
+  { kernel: "dequantize", needs: "16-byte stores" },
+  { kernel: "quantization_error", needs: "16-byte loads" },
+];
