@@ -27,9 +27,15 @@ struct Float16 {
 #if defined(HB_EMULATED)
   static float widen(uint16_t bits) { return widen_float16(bits); }
   static uint16_t narrow(float value) { return narrow_to_float16(value); }
+  static uint32_t narrow_pair(float first, float second) { return narrow(first) | static_cast<uint32_t>(narrow(second)) << 16; }
 #else
   static __device__ float widen(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
   static __device__ uint16_t narrow(float value) { return __half_as_ushort(__float2half_rn(value)); }
+  // The first in the low half.
+  static __device__ uint32_t narrow_pair(float first, float second) {
+    const __half2_raw pair = __floats2half2_rn(first, second);
+    return pair.x | static_cast<uint32_t>(pair.y) << 16;
+  }
 #endif
 };
 

@@ -43,6 +43,9 @@ struct Product4 {
   void *out;
 };
 
+// On tensor cores, when device, dtype, accuracy and shape allow it; else false, and nothing is enqueued.
+bool gemm_4bit_mma(hb_queue &queue, cudaStream_t stream, const Product4 &product);
+
 // Any shape on any device, without tensor cores: f32 products and sums.
 void gemm_4bit_simt(cudaStream_t stream, const DeviceTraits &device, const Product4 &product);
 

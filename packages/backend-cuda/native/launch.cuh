@@ -11,8 +11,11 @@
 // Arrays whose indices are known when it is compiled stay in registers. Before a loop over one that has a condition in it.
 #if defined(HB_EMULATED)
 #define HB_UNROLL
+#define HB_NO_UNROLL
 #else
 #define HB_UNROLL _Pragma("unroll")
+// A long loop body that fills the registers as it is.
+#define HB_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 namespace hb {

@@ -8,7 +8,7 @@ namespace {
 void enqueue_gemm_4bit(hb_queue *queue, const Product4 &product) {
   queue->push([&](cudaStream_t stream) {
     if (product.m == 0 || product.n == 0) return;
-    gemm_4bit_simt(stream, queue->traits(), product);
+    if (!gemm_4bit_mma(*queue, stream, product)) gemm_4bit_simt(stream, queue->traits(), product);
   });
 }
 

@@ -152,6 +152,11 @@ void Queue::release(void *tensor) {
   memory_->give_back(tensor);
 }
 
+uint32_t *Queue::arrivals() {
+  if (!arrivals_) arrivals_ = static_cast<uint32_t *>(allocate(kArrivals * sizeof(uint32_t), true));
+  return arrivals_;
+}
+
 MemoryCounters Queue::memory() { return memory_->counters(); }
 
 void Queue::write(void *target, const void *host, uint64_t bytes, bool adopt) {

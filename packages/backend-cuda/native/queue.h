@@ -38,6 +38,9 @@ class EventPool {
   Vector<cudaEvent_t> free_;
 };
 
+// Thread blocks that share a sum count their arrivals, one counter per sum.
+constexpr uint64_t kArrivals = 16384;
+
 class Queue {
  public:
   explicit Queue(int device);
@@ -62,6 +65,8 @@ class Queue {
   void *allocate(uint64_t bytes, bool zeroed);
   void release(void *tensor);
   MemoryCounters memory();
+  // kArrivals counters on the device, zero whenever no kernel runs (split_sum.cuh).
+  uint32_t *arrivals();
 
   void write(void *target, const void *host, uint64_t bytes, bool adopt);
   void read(const void *source, void *host, uint64_t bytes);
@@ -86,6 +91,7 @@ class Queue {
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<Staging> staging_;
+  uint32_t *arrivals_ = nullptr;
   std::atomic<uint64_t> last_{0}, done_{0};
   Mutex mutex_;  // guards what is below
   EventPool events_;

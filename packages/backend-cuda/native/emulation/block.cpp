@@ -111,7 +111,11 @@ void Block::serve(uint32_t first, Thread &thread) {
 bool Block::open_block() {
   const auto waits = [](const Thread &thread) { return thread.state == State::waiting && thread.wants.kind == Meeting::block; };
   if (!std::all_of(threads_.begin(), threads_.end(), waits)) return false;
-  for (Thread &thread : threads_) thread.state = State::ready;
+  const bool any = std::any_of(threads_.begin(), threads_.end(), [](const Thread &thread) { return thread.wants.value != 0; });
+  for (Thread &thread : threads_) {
+    thread.wants.result = any;
+    thread.state = State::ready;
+  }
   return true;
 }
 

@@ -64,6 +64,7 @@ T change_atomically(T *target, Change change) {
 // ── Threads of a warp and of a block ──
 
 inline void __syncthreads() { hb::emulation::meet(hb::emulation::Meeting::block, 0); }
+inline int __syncthreads_or(int predicate) { return hb::emulation::meet(hb::emulation::Meeting::block, 0, predicate != 0) != 0; }
 inline void __syncwarp(uint32_t mask = ~0u) { hb::emulation::meet(hb::emulation::Meeting::warp, mask); }
 
 template <class T>
@@ -88,6 +89,13 @@ inline uint32_t __ballot_sync(uint32_t mask, int predicate) {
 }
 inline int __any_sync(uint32_t mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(uint32_t mask, int predicate) { return __ballot_sync(mask, predicate == 0) == 0; }
+
+// Threads of the emulated device see each other's writes at once.
+inline void __threadfence() {}
+template <class T>
+T __ldcg(const T *source) {
+  return *source;
+}
 
 // ── Atomics ──
 
@@ -125,6 +133,12 @@ inline int __dp4a(int a, int b, int c) {
   for (int shift = 0; shift < 32; shift += 8) c += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
   return c;
 }
+// The larger of each half.
+inline uint32_t __vmaxu2(uint32_t a, uint32_t b) {
+  const uint32_t low = (a & 0xffff) > (b & 0xffff) ? a & 0xffff : b & 0xffff, high = a >> 16 > b >> 16 ? a >> 16 : b >> 16;
+  return high << 16 | low;
+}
+inline uint32_t __vminu2(uint32_t a, uint32_t b) { return ~__vmaxu2(~a, ~b); }
 inline int __popc(uint32_t value) { return __builtin_popcount(value); }
 inline int __ffs(int value) { return __builtin_ffs(value); }
 
