@@ -60,14 +60,8 @@ struct Nibbles {
 struct Bytes {
   static constexpr uint32_t kEntries = 256;
   static __device__ void load(const uint8_t *codes, uint64_t size, uint64_t first, uint32_t (&indices)[kPerThread]) {
-    uint2 bytes = {0, 0};
-    if (first + kPerThread <= size) {
-      bytes = reinterpret_cast<const uint2 *>(codes)[first / kPerThread];
-    } else {
-      HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
-        if (first + i < size) (i < 4 ? bytes.x : bytes.y) |= static_cast<uint32_t>(codes[first + i]) << 8 * (i % 4);
-    }
-    for (uint32_t i = 0; i < kPerThread; i++) indices[i] = (i < 4 ? bytes.x : bytes.y) >> 8 * (i % 4) & 255;
+    const uint2 bytes = load_bytes(codes, size, first);
+    for (uint32_t i = 0; i < kPerThread; i++) indices[i] = byte_of(bytes, i);
   }
   static __device__ float decode(const float *values, uint32_t index, float scale) { return __fmul_rn(values[index], scale); }
 };

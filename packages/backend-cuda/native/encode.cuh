@@ -106,17 +106,7 @@ class Encoder8 {
   }
 
   __device__ void store(const float *, const uint32_t (&codes)[kPerThread], uint8_t *out, uint64_t size, uint64_t first) const {
-    if (first + kPerThread <= size) {
-      uint2 bytes = {0, 0};
-      for (uint32_t i = 0; i < 4; i++) {
-        bytes.x |= codes[i] << 8 * i;
-        bytes.y |= codes[i + 4] << 8 * i;
-      }
-      reinterpret_cast<uint2 *>(out)[first / kPerThread] = bytes;
-      return;
-    }
-    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
-      if (first + i < size) out[first + i] = static_cast<uint8_t>(codes[i]);
+    store_bytes(codes, out, size, first);
   }
 
   __device__ void store_unit(const float *bounds, float a, float, bool, uint8_t *out, uint64_t first) const {

@@ -8,6 +8,8 @@ constexpr const char *kOperations[] = {
     "dequantize_4bit",
     "dequantize_blockwise",
     "gemm_4bit",
+    "optimizer_update_32bit",
+    "optimizer_update_8bit_blockwise",
     "quantization_error",
     "quantize_4bit",
     "quantize_blockwise",

@@ -27,12 +27,4 @@ hb_status hb_int8_mixed_scaled_mm(hb_queue *, const void *, const int8_t *, cons
                                   const uint8_t *, const void *, hb_dtype, uint64_t, uint64_t, uint64_t, hb_profile, void *, hb_dtype) {
   return HB_UNSUPPORTED;
 }
-hb_status hb_optimizer_update_32bit(hb_queue *, hb_optimizer, void *, const void *, hb_dtype, hb_dtype, float *, float *, uint64_t,
-                                    const hb_step *, hb_profile, int32_t, float *) {
-  return HB_UNSUPPORTED;
-}
-hb_status hb_optimizer_update_8bit_blockwise(hb_queue *, hb_optimizer, void *, const void *, hb_dtype, hb_dtype, uint8_t *, uint8_t *,
-                                             const float *, const float *, float *, float *, uint64_t, uint64_t, const hb_step *, hb_profile) {
-  return HB_UNSUPPORTED;
-}
 }

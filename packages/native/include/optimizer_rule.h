@@ -3,10 +3,22 @@
 // A rule is a function object: built from a step, its scalars such as 1 − β computed in float64 and rounded once; called with an
 // element, it updates the states and returns the direction. Sums of a product are fused where torch fuses them.
 //
-// F is float, or the lanes of an instruction set (lanes_avx512.h): the rules are written once, so that all kernels round alike.
+// F is float, on a CPU or on a GPU, or the lanes of an instruction set (lanes_avx512.h): the rules are written once, so that all kernels of all libraries
+// round alike.
+//
+// float32.h is the library's own: fused_multiply_add, square_root and sign_of of a float, wherever its kernels run.
 #pragma once
+#include <cmath>
+
 #include "float32.h"
-#include "kernels.h"
+#include "halfbyte.h"
+
+// What kernels call; what is made of a step is made on the host.
+#if defined(__CUDACC__)
+#define HB_KERNEL __device__
+#else
+#define HB_KERNEL
+#endif
 
 namespace hb {
 // Unnamed: every instruction set compiles its own copy, and the linker must not choose one of them for all.
@@ -34,18 +46,18 @@ struct Mean {
 
   explicit Mean(double exact) : beta(rounded(exact)), one_minus_beta(rounded(1 - exact)) {}
   template <class F>
-  F blend(F mean, F x) const {
+  HB_KERNEL F blend(F mean, F x) const {
     return fused_multiply_add(x, one_minus_beta, mean * beta);
   }
   template <class F>
-  F blend_square(F mean, F x) const {
+  HB_KERNEL F blend_square(F mean, F x) const {
     return fused_multiply_add(one_minus_beta * x, x, mean * beta);
   }
 };
 
 // Coupled decay: the gradient plus wd · p.
 template <class F>
-F coupled(const Element<F> &e, float decay) {
+HB_KERNEL F coupled(const Element<F> &e, float decay) {
   return decay == 0 ? e.g : fused_multiply_add(e.p, decay, e.g);
 }
 
@@ -58,7 +70,7 @@ struct Adam {
   explicit Adam(const hb_step &step) : first(step.beta1), second(step.beta2), eps(rounded(step.eps * second_correction(step))) {}
   static double rate(const hb_step &step) { return step.lr * adam_correction(step); }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     e.s1 = first.blend(e.s1, e.g);
     e.s2 = second.blend_square(e.s2, e.g);
     return e.s1 / (square_root(e.s2) + eps);
@@ -76,7 +88,7 @@ struct Ademamix {
         alpha(rounded(step.alpha)), eps(rounded(step.eps)) {}
   static double rate(const hb_step &step) { return step.lr; }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     e.s1 = first.blend(e.s1, e.g);
     e.slow = slow.blend(e.slow, e.g);
     e.s2 = second.blend_square(e.s2, e.g);
@@ -93,7 +105,7 @@ struct Momentum {
   explicit Momentum(const hb_step &step) : beta1(rounded(step.beta1)), decay(rounded(step.weight_decay)), is_first(step.step == 1) {}
   static double rate(const hb_step &step) { return step.lr; }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     const F g = coupled(e, decay);
     e.s1 = is_first ? g : e.s1 * beta1 + g;
     return e.s1;
@@ -108,7 +120,7 @@ struct Lion {
   explicit Lion(const hb_step &step) : direction(step.beta1), momentum(step.beta2) {}
   static double rate(const hb_step &step) { return step.lr; }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     const F blended = direction.blend(e.s1, e.g);
     e.s1 = momentum.blend(e.s1, e.g);
     return sign_of(blended);
@@ -123,7 +135,7 @@ struct Rmsprop {
   explicit Rmsprop(const hb_step &step) : squares(step.beta1), eps(rounded(step.eps)), decay(rounded(step.weight_decay)) {}
   static double rate(const hb_step &step) { return step.lr; }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     const F g = coupled(e, decay);
     e.s1 = squares.blend_square(e.s1, g);
     return g / (square_root(e.s1) + eps);
@@ -137,7 +149,7 @@ struct Adagrad {
   explicit Adagrad(const hb_step &step) : eps(rounded(step.eps)), decay(rounded(step.weight_decay)) {}
   static double rate(const hb_step &step) { return step.lr; }
   template <class F>
-  F operator()(Element<F> &e) const {
+  HB_KERNEL F operator()(Element<F> &e) const {
     const F g = coupled(e, decay);
     e.s1 = fused_multiply_add(g, g, e.s1);
     return g / (square_root(e.s1) + eps);
@@ -164,7 +176,7 @@ struct Motion {
   bool decays_after;
 
   template <class F>
-  F operator()(F p, F direction) const {
+  HB_KERNEL F operator()(F p, F direction) const {
     if (decays_after) return fused_multiply_add(-rate, direction, p) * decay;
     return fused_multiply_add(-rate, direction, p * decay);
   }
@@ -188,10 +200,10 @@ struct Gradient {
 
   explicit Gradient(const hb_step &step) : scale(rounded(step.grad_scale)), skip_zeros(step.skip_zeros != 0) {}
   template <class F>
-  F operator()(F raw) const {
+  HB_KERNEL F operator()(F raw) const {
     return scale * raw;
   }
-  bool skips(float scaled) const { return skip_zeros && scaled == 0; }
+  HB_KERNEL bool skips(float scaled) const { return skip_zeros && scaled == 0; }
 };
 
 }  // namespace

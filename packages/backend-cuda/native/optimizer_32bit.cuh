@@ -1,0 +1,114 @@
+// Optimizer steps with f32 states, and the norms that scale some of them.
+//
+// Norms are sums in float64 in an order that follows from the size alone: the same on every GPU.
+#pragma once
+#include "optimizer_step.cuh"
+
+namespace hb {
+
+template <class Rule>
+struct Update32 {
+  OptimizerStep<Rule> step;
+  AnyFloats param, grad;
+  float *state1, *state2;
+  uint64_t size;
+
+  __device__ void load(uint64_t at, OptimizerOctet<Rule> &octet) const {
+    const RawOctet p = load_raw(param, size, at), g = load_raw(grad, size, at);
+    RawOctet s1 = load_raw(first(), size, at), n, s2;
+    if (Rule::stacked) n = load_raw(slow(), size, at);
+    if (Rule::two_states) s2 = load_raw(second(), size, at);
+    widen(p, param.dtype, octet.p);
+    widen(g, grad.dtype, octet.g);
+    widen(s1, HB_FLOAT32, octet.s1);
+    if (Rule::stacked) widen(n, HB_FLOAT32, octet.slow);
+    if (Rule::two_states) widen(s2, HB_FLOAT32, octet.s2);
+  }
+
+  __device__ void save(uint64_t at, const OptimizerOctet<Rule> &octet) const {
+    store(octet.p, param, size, at);
+    store(octet.s1, first(), size, at);
+    if (Rule::stacked) store(octet.slow, slow(), size, at);
+    if (Rule::two_states) store(octet.s2, second(), size, at);
+  }
+
+ private:
+  __device__ AnyFloats first() const { return {state1, HB_FLOAT32}; }
+  // The second row of a stacked state.
+  __device__ AnyFloats slow() const { return {state1 + size, HB_FLOAT32}; }
+  __device__ AnyFloats second() const { return {state2, HB_FLOAT32}; }
+};
+
+// trust: on the device, what the rate is multiplied with; null: 1.
+template <class Rule>
+__global__ void __launch_bounds__(kOptimizerThreads) optimizer_32bit(Update32<Rule> update, const float *trust) {
+  if (trust) update.step.move.rate = __fmul_rn(update.step.move.rate, *trust);
+  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x * kPerThread;
+  for (uint64_t at = (static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPerThread; at < update.size; at += stride) {
+    OptimizerOctet<Rule> octet;
+    update.load(at, octet);
+    octet.advance(update.step);
+    update.save(at, octet);
+  }
+}
+
+// Sums of squares.
+struct Squares {
+  double direction, param;
+};
+
+// Over all threads of the block, each of which takes part; for thread 0.
+__device__ inline Squares sum_of_block(Squares sum) {
+  for (uint32_t apart = 16; apart > 0; apart /= 2) {
+    sum.direction += __shfl_xor_sync(~0u, sum.direction, apart);
+    sum.param += __shfl_xor_sync(~0u, sum.param, apart);
+  }
+  __shared__ double directions[kOptimizerThreads / 32], params[kOptimizerThreads / 32];
+  if (threadIdx.x % 32 == 0) {
+    directions[threadIdx.x / 32] = sum.direction;
+    params[threadIdx.x / 32] = sum.param;
+  }
+  __syncthreads();
+  sum = {0, 0};
+  for (uint32_t warp = 0; warp < kOptimizerThreads / 32; warp++) sum = {sum.direction + directions[warp], sum.param + params[warp]};
+  return sum;
+}
+
+// factor: what a direction lacks of the one whose norm counts. One partial sum for each thread block.
+template <class Rule>
+__global__ void __launch_bounds__(kOptimizerThreads) measure_norms(Update32<Rule> update, double factor, Squares *partial) {
+  Squares sum = {0, 0};
+  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x * kPerThread;
+  for (uint64_t at = (static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPerThread; at < update.size; at += stride) {
+    OptimizerOctet<Rule> octet;
+    update.load(at, octet);
+    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) {
+      if (at + i >= update.size) continue;
+      Element<float> e = octet.element(update.step.gradient, i);
+      const double direction = static_cast<double>(update.step.gradient.skips(e.g) ? 0 : update.step.rule(e)) * factor;
+      const double param = static_cast<double>(octet.p[i]);
+      sum = {sum.direction + direction * direction, sum.param + param * param};
+    }
+  }
+  sum = sum_of_block(sum);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+// When the norm of the direction exceeds max_unorm times the parameter's, plus slack, the ratio of both scales the rate.
+struct TrustRule {
+  double max_unorm, slack;
+  bool applies;
+};
+
+// One thread block. update_norm may be null.
+__global__ void __launch_bounds__(kOptimizerThreads) decide_trust(const Squares *partial, uint32_t count, TrustRule rule, float *update_norm, float *trust) {
+  Squares sum = {0, 0};
+  for (uint32_t i = threadIdx.x; i < count; i += blockDim.x) sum = {sum.direction + partial[i].direction, sum.param + partial[i].param};
+  sum = sum_of_block(sum);
+  if (threadIdx.x > 0) return;
+  const double direction = sqrt(sum.direction), bound = rule.max_unorm * sqrt(sum.param) + rule.slack;
+  if (update_norm) *update_norm = static_cast<float>(direction);
+  *trust = rule.applies && direction > bound ? static_cast<float>(bound / direction) : 1;
+}
+
+}  // namespace hb

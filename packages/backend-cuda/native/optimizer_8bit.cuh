@@ -1,0 +1,228 @@
+// Optimizer steps with 8-bit states: a block is decoded with its old absmax, updated, and encoded with its new one.
+#pragma once
+#include "encode.cuh"
+#include "optimizer_step.cuh"
+
+namespace hb {
+
+// Blocks up to here lie in the registers of one thread block: eight elements in each of its threads.
+constexpr uint32_t kMostOptimizerThreads = 512;
+constexpr uint64_t kLargestStateBlock = uint64_t{kPerThread} * kMostOptimizerThreads;
+
+// A map in shared memory: to decode, and to encode.
+struct SharedMap {
+  float values[256];
+  float bounds[Encoder8::kBounds];
+
+  // All threads of the block; they meet before it returns.
+  __device__ void prepare(const float *map, const Encoder8 &encoder) {
+    for (uint32_t i = threadIdx.x; i < 256; i += blockDim.x) values[i] = map[i];
+    encoder.prepare(bounds);
+  }
+};
+
+// From the values of a block to codes.
+struct StateEncoder {
+  Encoder8 encoder;
+  hb_profile profile;
+
+  __device__ uint32_t encode(const SharedMap &map, const Scaling &scaled, float value) const {
+    if (profile != HB_CUDA) return encoder.encode(map.bounds, scaled(value));
+    // Where every scaled value is 0 or NaN, which is so when absmax is 0 or infinite, CUDA writes code 0.
+    const bool is_cleared = scaled.absmax == 0 || magnitude_bits(scaled.absmax) >= kInfinity;
+    return with_sign_of(value, is_cleared ? 0 : encoder.encode(map.bounds, scaled(value)), map);
+  }
+
+ private:
+  // CUDA moves a code whose sign bit differs from the state's one step toward it. NaN counts as positive, but not as above 0.
+  __device__ static uint32_t with_sign_of(float value, uint32_t code, const SharedMap &map) {
+    if (is_negative(map.values[code]) == is_negative(value)) return code;
+    if (value > 0) return min(code + 1, 255u);
+    return code == 0 ? code : code - 1;
+  }
+  __device__ static bool is_negative(float value) { return !is_nan(value) && __float_as_uint(value) >> 31 != 0; }
+};
+
+// One state of a tensor, a byte per element and an absmax per block, and the map that both are read with.
+struct CodedState {
+  uint8_t *codes;
+  float *absmax;
+  const float *map;
+  StateEncoder encoder;
+};
+
+// Eight elements of it.
+struct CodedOctet {
+  uint2 codes;
+  float absmax;
+
+  __device__ void load(const CodedState &state, uint64_t size, uint64_t at, uint64_t block) {
+    codes = load_bytes(state.codes, size, at);
+    absmax = at < size ? state.absmax[block] : 0;
+  }
+  __device__ void decode(const SharedMap &map, float (&values)[kPerThread]) const {
+    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) values[i] = __fmul_rn(map.values[byte_of(codes, i)], absmax);
+  }
+};
+
+template <class Rule>
+struct Update8 {
+  OptimizerStep<Rule> step;
+  AnyFloats param, grad;
+  // Those that a rule has not stand for the first and are never touched.
+  CodedState first, slow, second;
+  uint64_t size;
+  BlockOf block_of;
+
+  __device__ bool is_cuda() const { return first.encoder.profile == HB_CUDA; }
+};
+
+// The maps of a rule's states: AdEMAMix reads both rows of its first with one.
+template <class Rule>
+struct SharedMaps {
+  SharedMap of_state[1 + Rule::two_states];
+
+  __device__ void prepare(const Update8<Rule> &update) {
+    of_state[0].prepare(update.first.map, update.first.encoder.encoder);
+    if (Rule::two_states) second().prepare(update.second.map, update.second.encoder.encoder);
+  }
+  __device__ const SharedMap &first() const { return of_state[0]; }
+  __device__ SharedMap &second() { return of_state[Rule::two_states]; }
+};
+
+// What a group of threads does with the block it holds; `at` is this thread's first element.
+template <class Rule>
+struct GroupedBlock {
+  const Update8<Rule> &update;
+  SharedMaps<Rule> &maps;
+  uint64_t at, block;
+  uint32_t group;
+  OptimizerOctet<Rule> octet;
+
+  __device__ void load() {
+    const RawOctet p = load_raw(update.param, update.size, at), g = load_raw(update.grad, update.size, at);
+    CodedOctet s1, n, s2;
+    s1.load(update.first, update.size, at, block);
+    if (Rule::stacked) n.load(update.slow, update.size, at, block);
+    if (Rule::two_states) s2.load(update.second, update.size, at, block);
+    widen(p, update.param.dtype, octet.p);
+    widen(g, update.grad.dtype, octet.g);
+    s1.decode(maps.first(), octet.s1);
+    if (Rule::stacked) n.decode(maps.first(), octet.slow);
+    if (Rule::two_states) s2.decode(maps.second(), octet.s2);
+  }
+
+  // Encoding again what was decoded may change it: a block that is skipped as a whole keeps its bytes.
+  __device__ bool is_skipped() const { return update.step.gradient.skip_zeros && largest_of_group(largest(octet.g, false), group) == 0; }
+
+  __device__ Scaling scaling(const float (&values)[kPerThread]) const {
+    return scaling_of(absmax_of(largest_of_group(largest(values, update.is_cuda()), group)), false, update.first.encoder.profile);
+  }
+
+  __device__ void save(const CodedState &state, const SharedMap &map, const Scaling &scaled, const float (&values)[kPerThread]) const {
+    if (threadIdx.x % group == 0) state.absmax[block] = scaled.absmax;
+    uint32_t codes[kPerThread];
+    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) codes[i] = state.encoder.encode(map, scaled, values[i]);
+    store_bytes(codes, state.codes, update.size, at);
+  }
+
+ private:
+  // Of this thread, without what lies beyond the end.
+  __device__ uint32_t largest(const float (&values)[kPerThread], bool skips_nan) const {
+    uint32_t found = 0;
+    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
+      if (at + i < update.size) found = larger(found, magnitude_bits(values[i]), skips_nan);
+    return found;
+  }
+};
+
+// Block sizes that are a power of two from 8 to kLargestStateBlock: a group of neighbouring threads holds a block, eight elements each.
+template <class Rule>
+__global__ void __launch_bounds__(kMostOptimizerThreads) optimizer_8bit_grouped(Update8<Rule> update, uint64_t tiles) {
+  __shared__ SharedMaps<Rule> maps;
+  maps.prepare(update);
+  const uint32_t group = static_cast<uint32_t>(update.block_of.size() / kPerThread);
+  // A tile is what a thread block takes at once; the same number of turns for all of its threads.
+  for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    const uint64_t at = (tile * blockDim.x + threadIdx.x) * kPerThread;
+    GroupedBlock<Rule> part = {update, maps, at, update.block_of(at), group, {}};
+    part.load();
+    const bool is_skipped = part.is_skipped();
+    part.octet.advance(update.step);
+    const Scaling first = part.scaling(part.octet.s1);
+    Scaling slow = first, second = first;
+    if (Rule::stacked) slow = part.scaling(part.octet.slow);
+    if (Rule::two_states) second = part.scaling(part.octet.s2);
+    if (is_skipped || at >= update.size) continue;
+    store(part.octet.p, update.param, update.size, at);
+    part.save(update.first, maps.first(), first, part.octet.s1);
+    if (Rule::stacked) part.save(update.slow, maps.first(), slow, part.octet.slow);
+    if (Rule::two_states) part.save(update.second, maps.second(), second, part.octet.s2);
+  }
+}
+
+// A block of any size, one element per thread and turn: everything is computed twice, to measure and to encode.
+template <class Rule>
+struct AnyBlock {
+  const Update8<Rule> &update;
+  SharedMaps<Rule> &maps;
+  // Before the step.
+  float absmax1, slow_absmax, absmax2;
+
+  __device__ AnyBlock(const Update8<Rule> &u, SharedMaps<Rule> &m, uint64_t block)
+      : update(u), maps(m), absmax1(u.first.absmax[block]), slow_absmax(Rule::stacked ? u.slow.absmax[block] : 0),
+        absmax2(Rule::two_states ? u.second.absmax[block] : 0) {}
+
+  // Element i with its new states; the new parameter is its p.
+  __device__ Element<float> advanced(uint64_t i) const {
+    const float raw = load_one(update.grad, i);
+    Element<float> e = {load_one(update.param, i), update.step.gradient(raw), __fmul_rn(maps.first().values[update.first.codes[i]], absmax1), 0, 0};
+    if (Rule::stacked) e.slow = __fmul_rn(maps.first().values[update.slow.codes[i]], slow_absmax);
+    if (Rule::two_states) e.s2 = __fmul_rn(maps.second().values[update.second.codes[i]], absmax2);
+    e.p = update.step.advance_unless_kept(e, raw);
+    return e;
+  }
+};
+
+template <class Rule>
+__global__ void __launch_bounds__(kOptimizerThreads) optimizer_8bit_any(Update8<Rule> update, uint64_t blocks) {
+  __shared__ SharedMaps<Rule> maps;
+  maps.prepare(update);
+  const auto measured = [&](uint32_t largest, float value) { return larger(largest, magnitude_bits(value), update.is_cuda()); };
+  for (uint64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
+    const uint64_t begin = block * update.block_of.size(), end = min(begin + update.block_of.size(), update.size);
+    const AnyBlock<Rule> old(update, maps, block);
+    uint32_t largest_gradient = 0, largest1 = 0, largest_slow = 0, largest2 = 0;
+    for (uint64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
+      const Element<float> e = old.advanced(i);
+      largest_gradient = max(largest_gradient, magnitude_bits(load_one(update.grad, i)));
+      largest1 = measured(largest1, e.s1);
+      if (Rule::stacked) largest_slow = measured(largest_slow, e.slow);
+      if (Rule::two_states) largest2 = measured(largest2, e.s2);
+    }
+    // All of the old absmax are read when the first of these is known.
+    const bool is_skipped = update.step.gradient.skip_zeros && largest_of_group(largest_gradient, blockDim.x) == 0;
+    const auto scaling = [&](uint32_t largest) {
+      return scaling_of(absmax_of(largest_of_group(largest, blockDim.x)), false, update.first.encoder.profile);
+    };
+    const Scaling first = scaling(largest1);
+    Scaling slow = first, second = first;
+    if (Rule::stacked) slow = scaling(largest_slow);
+    if (Rule::two_states) second = scaling(largest2);
+    if (is_skipped) continue;
+    if (threadIdx.x == 0) {
+      update.first.absmax[block] = first.absmax;
+      if (Rule::stacked) update.slow.absmax[block] = slow.absmax;
+      if (Rule::two_states) update.second.absmax[block] = second.absmax;
+    }
+    for (uint64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
+      const Element<float> e = old.advanced(i);
+      store_one(e.p, update.param, i);
+      update.first.codes[i] = static_cast<uint8_t>(update.first.encoder.encode(maps.first(), first, e.s1));
+      if (Rule::stacked) update.slow.codes[i] = static_cast<uint8_t>(update.slow.encoder.encode(maps.first(), slow, e.slow));
+      if (Rule::two_states) update.second.codes[i] = static_cast<uint8_t>(update.second.encoder.encode(maps.second(), second, e.s2));
+    }
+  }
+}
+
+}  // namespace hb
