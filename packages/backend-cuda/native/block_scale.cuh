@@ -40,10 +40,13 @@ struct Scaling {
   bool divides;
 
   // Between −1 and 1; NaN stays NaN.
-  __device__ float operator()(float value) const {
-    const float scaled = divides ? __fdiv_rn(value, factor) : __fmul_rn(value, factor);
-    return scaled > 1 ? 1 : scaled < -1 ? -1 : scaled;
-  }
+  __device__ float operator()(float value) const { return clamped(divides ? __fdiv_rn(value, factor) : __fmul_rn(value, factor)); }
+
+  static __device__ float clamped(float scaled) { return scaled > 1 ? 1 : scaled < -1 ? -1 : scaled; }
+
+  // Whether the product of a value of the block and the factor may lie beyond 1. A normal reciprocal is so near to the exact one that it rounds to 1 at
+  // most.
+  __device__ bool may_exceed() const { return !(factor >= 0x1p-126f && factor <= 0x1p126f); }
 };
 
 // Blocks multiply by the rounded reciprocal. Profile cuda puts no floor under absmax: the reciprocal may be infinite there. The partial last

@@ -6,13 +6,18 @@
 
 namespace hb {
 
+// Where a bound lies: each 32 are followed by a gap of one, so that the bounds that threads compare with in one step of a search, which are a power of two
+// apart, do not share a bank.
+__host__ __device__ constexpr uint32_t place_of(uint32_t bound) { return bound + bound / 32; }
+
 // Number of the 2^k − 1 ascending bounds strictly below x; NaN counts as above all of them. Each step halves exactly.
 template <uint32_t count>
 __device__ uint32_t count_below(const float *bounds, float x) {
   static_assert((count & (count + 1)) == 0, "2^k - 1 bounds");
+  // The place of a bound that is a multiple of all steps to come.
   uint32_t low = 0;
-  for (uint32_t step = (count + 1) / 2; step > 0; step /= 2) low += !(x <= bounds[low + step - 1]) ? step : 0;
-  return low;
+  HB_UNROLL for (uint32_t step = (count + 1) / 2; step > 0; step /= 2) low += !(x <= bounds[low + place_of(step - 1)]) ? place_of(step) : 0;
+  return count < 32 ? low : low - low / 33;
 }
 
 __device__ inline bool is_nan(float value) { return value != value; }
@@ -87,22 +92,29 @@ class Encoder4 {
 // One byte per element, through a map on the device, sorted ascending.
 class Encoder8 {
  public:
-  static constexpr uint32_t kBounds = 255;
+  static constexpr uint32_t kBounds = place_of(254) + 1;
   static constexpr bool kDividesTail = false;
   static constexpr uint32_t kUnit = 1;
 
   Encoder8(const float *map, hb_profile profile) : map_(map), ties_to_even_(profile == HB_CUDA) {}
 
   __device__ void prepare(float *bounds) const {
-    for (uint32_t i = threadIdx.x; i < kBounds; i += blockDim.x) bounds[i] = __fmul_rn(__fadd_rn(map_[i], map_[i + 1]), 0.5f);
+    for (uint32_t i = threadIdx.x; i < 255; i += blockDim.x) bounds[place_of(i)] = __fmul_rn(__fadd_rn(map_[i], map_[i + 1]), 0.5f);
     __syncthreads();
   }
 
-  // A tie goes to the lower code; under profile cuda to the even one, and NaN gives 0, which is how its blocks of zeros get code 0.
   __device__ uint32_t encode(const float *bounds, float scaled) const {
-    if (!ties_to_even_) return count_below<kBounds>(bounds, scaled);
-    const uint32_t lower = is_nan(scaled) ? 0 : count_below<kBounds>(bounds, scaled);
-    return lower % 2 == 1 && lower < kBounds && scaled == bounds[lower] ? lower + 1 : lower;
+    const uint32_t code = below(bounds, scaled);
+    return ties_to_even_ ? settled(bounds, scaled, code) : code;
+  }
+
+  // The code of profile reference: a tie goes to the lower one, NaN to the highest.
+  __device__ uint32_t below(const float *bounds, float scaled) const { return count_below<255>(bounds, scaled); }
+
+  // That of profile cuda from it: a tie goes to the even one, and NaN gives 0, which is how its blocks of zeros get code 0.
+  __device__ uint32_t settled(const float *bounds, float scaled, uint32_t code) const {
+    if (is_nan(scaled)) return 0;
+    return code % 2 == 1 && code < 255 && scaled == bounds[place_of(code)] ? code + 1 : code;
   }
 
   __device__ void store(const float *, const uint32_t (&codes)[kPerThread], uint8_t *out, uint64_t size, uint64_t first) const {

@@ -37,31 +37,31 @@ struct Call {
 };
 
 template <class Rule>
-OptimizerStep<Rule> step_of(const Call &call, const Rule &rule, bool clears_non_finite) {
-  return {rule, motion_of(rule, call.step, call.profile, 1), Gradient(call.step), clears_non_finite};
+OptimizerStep<KernelRule<Rule>> step_of(const Call &call, const Rule &rule, bool clears_non_finite) {
+  return {KernelRule<Rule>(rule), motion_of(rule, call.step, call.profile, 1), Gradient(call.step), clears_non_finite};
 }
 
-uint64_t tiles_of(uint64_t size, uint32_t threads) { return ceil_div(size, uint64_t{kPerThread} * threads); }
+uint64_t tiles_32bit(uint64_t size) { return ceil_div(size, uint64_t{kPerThread32} * kOptimizerThreads); }
 
 struct States32 {
   float *state1, *state2;
 };
 
 template <class Rule>
-TrustRule trust_rule(const Call &call, const Rule &, bool applies) {
+TrustRule trust_rule(const Call &call, bool applies) {
   // Rules with one state add eps to the bound.
   return {call.step.max_unorm, Rule::two_states ? 0 : call.step.eps, applies};
 }
 
 template <class Rule>
 void update_by_norms(const Call &call, const Update32<Rule> &update, const TrustRule &rule, float *update_norm, cudaStream_t stream) {
-  const uint32_t count = thread_blocks(tiles_of(call.size, kOptimizerThreads), kMostPartialSums);
+  const uint32_t count = thread_blocks(tiles_32bit(call.size), kMostPartialSums);
   const Scratch scratch(*call.queue, count * sizeof(Squares) + sizeof(float));
   auto *partial = static_cast<Squares *>(scratch.memory());
   auto *trust = reinterpret_cast<float *>(partial + count);
   launch(measure_norms<Rule>, count, kOptimizerThreads, stream, update, norm_factor(call.optimizer, call.step, call.profile), partial);
   launch(decide_trust, 1, kOptimizerThreads, stream, partial, count, rule, update_norm, trust);
-  launch(optimizer_32bit<Rule>, thread_blocks(tiles_of(call.size, kOptimizerThreads)), kOptimizerThreads, stream, update, trust);
+  launch(optimizer_32bit<Rule>, thread_blocks(tiles_32bit(call.size)), kOptimizerThreads, stream, update, trust);
 }
 
 void update_32bit(const Call &call, const States32 &states, bool applies_trust, float *update_norm) {
@@ -70,11 +70,11 @@ void update_32bit(const Call &call, const States32 &states, bool applies_trust, 
     if (update_norm && !measures) expect(cudaMemsetAsync(update_norm, 0, sizeof *update_norm, stream), "cudaMemsetAsync");
     if (call.size == 0) return;
     with_rule(call.optimizer, call.step, [&](const auto &rule) {
-      using Rule = std::decay_t<decltype(rule)>;
+      using Rule = KernelRule<std::decay_t<decltype(rule)>>;
       const Update32<Rule> update = {step_of(call, rule, false), call.param, call.grad, states.state1, states.state2, call.size};
-      if (measures) return update_by_norms(call, update, trust_rule(call, rule, applies_trust), update_norm, stream);
+      if (measures) return update_by_norms(call, update, trust_rule<Rule>(call, applies_trust), update_norm, stream);
       const float *no_trust = nullptr;
-      launch(optimizer_32bit<Rule>, thread_blocks(tiles_of(call.size, kOptimizerThreads)), kOptimizerThreads, stream, update, no_trust);
+      launch(optimizer_32bit<Rule>, thread_blocks(tiles_32bit(call.size)), kOptimizerThreads, stream, update, no_trust);
     });
   });
 }
@@ -91,7 +91,7 @@ bool is_grouped(uint64_t block_size) {
 }
 
 template <class Rule>
-Update8<Rule> update_of(const Call &call, const States8 &states, const Rule &rule) {
+Update8<KernelRule<Rule>> update_of(const Call &call, const States8 &states, const Rule &rule) {
   const uint64_t blocks = ceil_div(call.size, states.block_size);
   const auto coded = [&](uint8_t *codes, float *absmax, const float *map) {
     return CodedState{codes, absmax, map, {Encoder8(map, call.profile), call.profile}};
@@ -107,7 +107,7 @@ template <class Rule>
 void launch_8bit(const Update8<Rule> &update, uint64_t block_size, cudaStream_t stream) {
   if (is_grouped(block_size)) {
     const uint32_t threads = std::max(kOptimizerThreads, static_cast<uint32_t>(block_size / kPerThread));
-    const uint64_t tiles = tiles_of(update.size, threads);
+    const uint64_t tiles = ceil_div(update.size, uint64_t{kPerThread} * threads);
     launch(optimizer_8bit_grouped<Rule>, thread_blocks(tiles, kMostUpdateBlocks), threads, stream, update, tiles);
   } else {
     const uint64_t blocks = ceil_div(update.size, block_size);

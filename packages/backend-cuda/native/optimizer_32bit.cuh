@@ -6,6 +6,9 @@
 
 namespace hb {
 
+// Of f32 states they are one vector.
+constexpr uint32_t kPerThread32 = 4;
+
 template <class Rule>
 struct Update32 {
   OptimizerStep<Rule> step;
@@ -13,23 +16,33 @@ struct Update32 {
   float *state1, *state2;
   uint64_t size;
 
-  __device__ void load(uint64_t at, OptimizerOctet<Rule> &octet) const {
-    const RawOctet p = load_raw(param, size, at), g = load_raw(grad, size, at);
-    RawOctet s1 = load_raw(first(), size, at), n, s2;
-    if (Rule::stacked) n = load_raw(slow(), size, at);
-    if (Rule::two_states) s2 = load_raw(second(), size, at);
-    widen(p, param.dtype, octet.p);
-    widen(g, grad.dtype, octet.g);
-    widen(s1, HB_FLOAT32, octet.s1);
-    if (Rule::stacked) widen(n, HB_FLOAT32, octet.slow);
-    if (Rule::two_states) widen(s2, HB_FLOAT32, octet.s2);
+  using Elements = OptimizerElements<Rule, kPerThread32>;
+
+  __device__ void load(uint64_t at, Elements &elements) const {
+    const auto p = load_raw<kPerThread32>(param, size, at), g = load_raw<kPerThread32>(grad, size, at);
+    auto s1 = load_raw<kPerThread32>(first(), size, at), n = s1, s2 = s1;
+    if (Rule::stacked) n = load_raw<kPerThread32>(slow(), size, at);
+    if (Rule::two_states) s2 = load_raw<kPerThread32>(second(), size, at);
+    widen(p, param.dtype, elements.p);
+    widen(g, grad.dtype, elements.g);
+    widen(s1, HB_FLOAT32, elements.s1);
+    if (Rule::stacked) widen(n, HB_FLOAT32, elements.slow);
+    if (Rule::two_states) widen(s2, HB_FLOAT32, elements.s2);
   }
 
-  __device__ void save(uint64_t at, const OptimizerOctet<Rule> &octet) const {
-    store(octet.p, param, size, at);
-    store(octet.s1, first(), size, at);
-    if (Rule::stacked) store(octet.slow, slow(), size, at);
-    if (Rule::two_states) store(octet.s2, second(), size, at);
+  __device__ void save(uint64_t at, const Elements &elements) const {
+    store(elements.p, param, size, at);
+    store(elements.s1, first(), size, at);
+    if (Rule::stacked) store(elements.slow, slow(), size, at);
+    if (Rule::two_states) store(elements.s2, second(), size, at);
+  }
+
+  // The direction in which an element would go, 0 where it is skipped.
+  __device__ float direction(uint64_t i) const {
+    Element<float> e = {load_one(param, i), step.gradient(load_one(grad, i)), state1[i], 0, 0};
+    if (Rule::stacked) e.slow = state1[size + i];
+    if (Rule::two_states) e.s2 = state2[i];
+    return step.gradient.skips(e.g) ? 0 : step.rule(e);
   }
 
  private:
@@ -43,12 +56,12 @@ struct Update32 {
 template <class Rule>
 __global__ void __launch_bounds__(kOptimizerThreads) optimizer_32bit(Update32<Rule> update, const float *trust) {
   if (trust) update.step.move.rate = __fmul_rn(update.step.move.rate, *trust);
-  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x * kPerThread;
-  for (uint64_t at = (static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPerThread; at < update.size; at += stride) {
-    OptimizerOctet<Rule> octet;
-    update.load(at, octet);
-    octet.advance(update.step);
-    update.save(at, octet);
+  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x * kPerThread32;
+  for (uint64_t at = (static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPerThread32; at < update.size; at += stride) {
+    typename Update32<Rule>::Elements elements;
+    update.load(at, elements);
+    elements.advance(update.step);
+    update.save(at, elements);
   }
 }
 
@@ -78,17 +91,10 @@ __device__ inline Squares sum_of_block(Squares sum) {
 template <class Rule>
 __global__ void __launch_bounds__(kOptimizerThreads) measure_norms(Update32<Rule> update, double factor, Squares *partial) {
   Squares sum = {0, 0};
-  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x * kPerThread;
-  for (uint64_t at = (static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPerThread; at < update.size; at += stride) {
-    OptimizerOctet<Rule> octet;
-    update.load(at, octet);
-    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) {
-      if (at + i >= update.size) continue;
-      Element<float> e = octet.element(update.step.gradient, i);
-      const double direction = static_cast<double>(update.step.gradient.skips(e.g) ? 0 : update.step.rule(e)) * factor;
-      const double param = static_cast<double>(octet.p[i]);
-      sum = {sum.direction + direction * direction, sum.param + param * param};
-    }
+  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x;
+  for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < update.size; i += stride) {
+    const double direction = static_cast<double>(update.direction(i)) * factor, param = static_cast<double>(load_one(update.param, i));
+    sum = {sum.direction + direction * direction, sum.param + param * param};
   }
   sum = sum_of_block(sum);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;

@@ -26,11 +26,19 @@ struct StateEncoder {
   Encoder8 encoder;
   hb_profile profile;
 
-  __device__ uint32_t encode(const SharedMap &map, const Scaling &scaled, float value) const {
-    if (profile != HB_CUDA) return encoder.encode(map.bounds, scaled(value));
+  template <uint32_t count>
+  __device__ void encode(const SharedMap &map, const Scaling &scaled, const float (&values)[count], uint32_t (&codes)[count]) const {
+    float x[count];
+    HB_UNROLL for (uint32_t i = 0; i < count; i++) x[i] = __fmul_rn(values[i], scaled.factor);
+    if (scaled.may_exceed()) {
+      HB_UNROLL for (uint32_t i = 0; i < count; i++) x[i] = Scaling::clamped(x[i]);
+    }
+    HB_UNROLL for (uint32_t i = 0; i < count; i++) codes[i] = encoder.below(map.bounds, x[i]);
+    if (profile != HB_CUDA) return;
     // Where every scaled value is 0 or NaN, which is so when absmax is 0 or infinite, CUDA writes code 0.
     const bool is_cleared = scaled.absmax == 0 || magnitude_bits(scaled.absmax) >= kInfinity;
-    return with_sign_of(value, is_cleared ? 0 : encoder.encode(map.bounds, scaled(value)), map);
+    HB_UNROLL for (uint32_t i = 0; i < count; i++)
+      codes[i] = with_sign_of(values[i], is_cleared ? 0 : encoder.settled(map.bounds, x[i], codes[i]), map);
   }
 
  private:
@@ -97,10 +105,10 @@ struct GroupedBlock {
   SharedMaps<Rule> &maps;
   uint64_t at, block;
   uint32_t group;
-  OptimizerOctet<Rule> octet;
+  OptimizerElements<Rule, kPerThread> octet;
 
   __device__ void load() {
-    const RawOctet p = load_raw(update.param, update.size, at), g = load_raw(update.grad, update.size, at);
+    const auto p = load_raw<kPerThread>(update.param, update.size, at), g = load_raw<kPerThread>(update.grad, update.size, at);
     CodedOctet s1, n, s2;
     s1.load(update.first, update.size, at, block);
     if (Rule::stacked) n.load(update.slow, update.size, at, block);
@@ -115,6 +123,14 @@ struct GroupedBlock {
   // Encoding again what was decoded may change it: a block that is skipped as a whole keeps its bytes.
   __device__ bool is_skipped() const { return update.step.gradient.skip_zeros && largest_of_group(largest(octet.g, false), group) == 0; }
 
+  // Elements beyond the end count for nothing.
+  __device__ void advance() {
+    octet.advance(update.step);
+    if (at + kPerThread <= update.size) return;
+    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
+      if (at + i >= update.size) octet.s1[i] = octet.slow[i] = octet.s2[i] = 0;
+  }
+
   __device__ Scaling scaling(const float (&values)[kPerThread]) const {
     return scaling_of(absmax_of(largest_of_group(largest(values, update.is_cuda()), group)), false, update.first.encoder.profile);
   }
@@ -122,16 +138,19 @@ struct GroupedBlock {
   __device__ void save(const CodedState &state, const SharedMap &map, const Scaling &scaled, const float (&values)[kPerThread]) const {
     if (threadIdx.x % group == 0) state.absmax[block] = scaled.absmax;
     uint32_t codes[kPerThread];
-    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) codes[i] = state.encoder.encode(map, scaled, values[i]);
+    state.encoder.encode(map, scaled, values, codes);
     store_bytes(codes, state.codes, update.size, at);
   }
 
  private:
-  // Of this thread, without what lies beyond the end.
-  __device__ uint32_t largest(const float (&values)[kPerThread], bool skips_nan) const {
+  // Of this thread.
+  static __device__ uint32_t largest(const float (&values)[kPerThread], bool skips_nan) {
     uint32_t found = 0;
-    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
-      if (at + i < update.size) found = larger(found, magnitude_bits(values[i]), skips_nan);
+    if (skips_nan) {
+      HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) found = larger(found, magnitude_bits(values[i]), true);
+    } else {
+      HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) found = max(found, magnitude_bits(values[i]));
+    }
     return found;
   }
 };
@@ -148,7 +167,7 @@ __global__ void __launch_bounds__(kMostOptimizerThreads) optimizer_8bit_grouped(
     GroupedBlock<Rule> part = {update, maps, at, update.block_of(at), group, {}};
     part.load();
     const bool is_skipped = part.is_skipped();
-    part.octet.advance(update.step);
+    part.advance();
     const Scaling first = part.scaling(part.octet.s1);
     Scaling slow = first, second = first;
     if (Rule::stacked) slow = part.scaling(part.octet.slow);
@@ -173,13 +192,13 @@ struct AnyBlock {
       : update(u), maps(m), absmax1(u.first.absmax[block]), slow_absmax(Rule::stacked ? u.slow.absmax[block] : 0),
         absmax2(Rule::two_states ? u.second.absmax[block] : 0) {}
 
-  // Element i with its new states; the new parameter is its p.
+  // Element i after the step.
   __device__ Element<float> advanced(uint64_t i) const {
     const float raw = load_one(update.grad, i);
     Element<float> e = {load_one(update.param, i), update.step.gradient(raw), __fmul_rn(maps.first().values[update.first.codes[i]], absmax1), 0, 0};
     if (Rule::stacked) e.slow = __fmul_rn(maps.first().values[update.slow.codes[i]], slow_absmax);
     if (Rule::two_states) e.s2 = __fmul_rn(maps.second().values[update.second.codes[i]], absmax2);
-    e.p = update.step.advance_unless_kept(e, raw);
+    update.step.advance(e, raw);
     return e;
   }
 };
@@ -205,6 +224,12 @@ __global__ void __launch_bounds__(kOptimizerThreads) optimizer_8bit_any(Update8<
     const auto scaling = [&](uint32_t largest) {
       return scaling_of(absmax_of(largest_of_group(largest, blockDim.x)), false, update.first.encoder.profile);
     };
+    const auto save = [](const CodedState &state, const SharedMap &map, const Scaling &scaled, float value, uint64_t i) {
+      const float values[1] = {value};
+      uint32_t codes[1];
+      state.encoder.encode(map, scaled, values, codes);
+      state.codes[i] = static_cast<uint8_t>(codes[0]);
+    };
     const Scaling first = scaling(largest1);
     Scaling slow = first, second = first;
     if (Rule::stacked) slow = scaling(largest_slow);
@@ -218,9 +243,9 @@ __global__ void __launch_bounds__(kOptimizerThreads) optimizer_8bit_any(Update8<
     for (uint64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
       const Element<float> e = old.advanced(i);
       store_one(e.p, update.param, i);
-      update.first.codes[i] = static_cast<uint8_t>(update.first.encoder.encode(maps.first(), first, e.s1));
-      if (Rule::stacked) update.slow.codes[i] = static_cast<uint8_t>(update.slow.encoder.encode(maps.first(), slow, e.slow));
-      if (Rule::two_states) update.second.codes[i] = static_cast<uint8_t>(update.second.encoder.encode(maps.second(), second, e.s2));
+      save(update.first, maps.first(), first, e.s1, i);
+      if (Rule::stacked) save(update.slow, maps.first(), slow, e.slow, i);
+      if (Rule::two_states) save(update.second, maps.second(), second, e.s2, i);
     }
   }
 }

@@ -1,4 +1,4 @@
-// A step of one element, and of the eight that a thread holds, whatever their states are stored as (core/src/reference/optimizer.ts).
+// A step of one element, and of the neighbours that a thread holds, whatever their states are stored as (core/src/reference/optimizer.ts).
 #pragma once
 #include "any_floats.cuh"
 #include "block_scale.cuh"
@@ -9,6 +9,38 @@ namespace hb {
 
 constexpr uint32_t kOptimizerThreads = 256;
 
+// The rules with one state differ by little beside what they have in common: one kernel runs them all.
+struct OneState {
+  static constexpr bool two_states = false, stacked = false;
+
+  explicit OneState(const Momentum &rule) : optimizer(HB_MOMENTUM), momentum(rule) {}
+  explicit OneState(const Lion &rule) : optimizer(HB_LION), lion(rule) {}
+  explicit OneState(const Rmsprop &rule) : optimizer(HB_RMSPROP), rmsprop(rule) {}
+  explicit OneState(const Adagrad &rule) : optimizer(HB_ADAGRAD), adagrad(rule) {}
+
+  __device__ float operator()(Element<float> &e) const {
+    switch (optimizer) {
+      case HB_MOMENTUM: return momentum(e);
+      case HB_LION: return lion(e);
+      case HB_RMSPROP: return rmsprop(e);
+      default: return adagrad(e);
+    }
+  }
+
+ private:
+  hb_optimizer optimizer;
+  union {
+    Momentum momentum;
+    Lion lion;
+    Rmsprop rmsprop;
+    Adagrad adagrad;
+  };
+};
+
+// What kernels are made for, of a rule.
+template <class Rule>
+using KernelRule = std::conditional_t<Rule::two_states, Rule, OneState>;
+
 template <class Rule>
 struct OptimizerStep {
   Rule rule;
@@ -17,42 +49,29 @@ struct OptimizerStep {
   // Two-state CUDA kernels clear 8-bit states and leave the parameter alone where the gradient is NaN or infinite.
   bool clears_non_finite;
 
-  // Updates the states and returns the new parameter.
-  __device__ float advance(Element<float> &e) const { return move(e.p, rule(e)); }
-
-  // The same with a look at the gradient, as it was before it was scaled.
-  __device__ float advance_unless_kept(Element<float> &e, float raw_gradient) const {
-    if (clears_non_finite && magnitude_bits(raw_gradient) >= kInfinity) {
-      e.s1 = e.slow = e.s2 = 0;
-      return e.p;
-    }
-    return gradient.skips(e.g) ? e.p : advance(e);
+  // Updates the states and the parameter of `e`. Choices instead of branches: most steps skip nothing, and a thread's elements go on side by side.
+  __device__ void advance(Element<float> &e, float raw_gradient) const {
+    const bool clears = Rule::two_states && clears_non_finite && !(fabsf(raw_gradient) < INFINITY);
+    const bool keeps = clears || gradient.skips(e.g);
+    const Element<float> before = e;
+    e.p = move(e.p, rule(e));
+    e.p = keeps ? before.p : e.p;
+    e.s1 = clears ? 0 : keeps ? before.s1 : e.s1;
+    if (Rule::stacked) e.slow = clears ? 0 : keeps ? before.slow : e.slow;
+    if (Rule::two_states) e.s2 = clears ? 0 : keeps ? before.s2 : e.s2;
   }
-
-  __device__ bool may_keep() const { return gradient.skip_zeros || clears_non_finite; }
 };
 
-// Eight elements, the gradients not scaled yet. States that a rule has not are never touched.
-template <class Rule>
-struct OptimizerOctet {
-  float p[kPerThread], g[kPerThread], s1[kPerThread], slow[kPerThread], s2[kPerThread];
+// The elements of one thread, their gradients not scaled yet. States that a rule has not are never touched.
+template <class Rule, uint32_t count>
+struct OptimizerElements {
+  float p[count], g[count], s1[count], slow[count], s2[count];
 
-  // What usually runs has no conditions in it.
   __device__ void advance(const OptimizerStep<Rule> &step) {
-    if (step.may_keep()) each(step, [&](Element<float> &e, float raw) { return step.advance_unless_kept(e, raw); });
-    else each(step, [&](Element<float> &e, float) { return step.advance(e); });
-  }
-
-  __device__ Element<float> element(const Gradient &gradient, uint32_t i) const {
-    return {p[i], gradient(g[i]), s1[i], Rule::stacked ? slow[i] : 0, Rule::two_states ? s2[i] : 0};
-  }
-
- private:
-  template <class Advance>
-  __device__ void each(const OptimizerStep<Rule> &step, const Advance &advance) {
-    HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) {
-      Element<float> e = element(step.gradient, i);
-      p[i] = advance(e, g[i]);
+    HB_UNROLL for (uint32_t i = 0; i < count; i++) {
+      Element<float> e = {p[i], step.gradient(g[i]), s1[i], Rule::stacked ? slow[i] : 0, Rule::two_states ? s2[i] : 0};
+      step.advance(e, g[i]);
+      p[i] = e.p;
       s1[i] = e.s1;
       if (Rule::stacked) slow[i] = e.slow;
       if (Rule::two_states) s2[i] = e.s2;
