@@ -23,4 +23,8 @@ export const expectations = [
   { kernel: "quantize_grouped", needs: "16-byte loads" },
   { kernel: "dequantize", needs: "16-byte stores" },
   { kernel: "quantization_error", needs: "16-byte loads" },
+  { kernel: "optimizer_32bit", needs: "16-byte loads" },
+  { kernel: "optimizer_32bit", needs: "16-byte stores" },
+  { kernel: "optimizer_8bit_grouped", needs: "16-byte loads" },
+  { kernel: "optimizer_8bit_grouped", needs: "16-byte stores" },
 ];
