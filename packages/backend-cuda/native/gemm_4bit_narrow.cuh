@@ -157,7 +157,7 @@ class NarrowWarp {
 
   // The table is there.
   __device__ void run() {
-    HB_NO_UNROLL for (uint32_t i = 0; i < share_.count(); i++) {
+    HB_UNROLL_BY(1) for (uint32_t i = 0; i < share_.count(); i++) {
       float *const scales = scales_ + i % 2 * kNarrowRows;
       for (uint32_t half = 0; half < 2; half++) scales[lane() + 32 * half] = next_scales_[half];
       HB_UNROLL for (uint32_t e = 0; e < eights; e++) activations_[e].enter();
@@ -214,7 +214,7 @@ class NarrowWarp {
 
   __device__ void multiply(uint32_t i, const char *codes, const float *scales) {
     bool more;
-    HB_NO_UNROLL do {
+    HB_UNROLL_BY(1) do {
       float factors[eights][2];
       HB_UNROLL for (uint32_t e = 0; e < eights; e++)
         for (uint32_t column = 0; column < 2; column++) factors[e][column] = __fmul_rn(activations_[e].factor(column), unit_);

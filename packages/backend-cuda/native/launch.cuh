@@ -11,11 +11,12 @@
 // Arrays whose indices are known when it is compiled stay in registers. Before a loop over one that has a condition in it.
 #if defined(HB_EMULATED)
 #define HB_UNROLL
-#define HB_NO_UNROLL
+#define HB_UNROLL_BY(count)
 #else
+#define HB_PRAGMA(text) _Pragma(#text)
 #define HB_UNROLL _Pragma("unroll")
-// A long loop body that fills the registers as it is.
-#define HB_NO_UNROLL _Pragma("unroll 1")
+// So many turns at once, where all of them would be too much code, or too many registers.
+#define HB_UNROLL_BY(count) HB_PRAGMA(unroll count)
 #endif
 
 namespace hb {

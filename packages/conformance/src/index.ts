@@ -1,4 +1,4 @@
 /** @halfbyte/conformance: the one test body of every backend. */
-export { type DescribeOptions, describeBackend, describeQuantization } from "./describe-backend.js";
+export { type DescribeOptions, describeBackend, describeInt8, describeQuantization } from "./describe-backend.js";
 export { accumulation, defaultAccuracy, matmulBound, rounding, tolerance, unitRoundoff } from "./tolerance.js";
 export * from "./vectors.js";

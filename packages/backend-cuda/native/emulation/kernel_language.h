@@ -128,10 +128,20 @@ inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 inline uint32_t __float_as_uint(float value) { return hb::bits_of(value); }
 inline float __uint_as_float(uint32_t bits) { return hb::from_bits(bits); }
 
-// The four products of signed bytes, added to c.
+// The four products of signed bytes, added to c, which wraps.
 inline int __dp4a(int a, int b, int c) {
-  for (int shift = 0; shift < 32; shift += 8) c += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
-  return c;
+  uint32_t sum = static_cast<uint32_t>(c);
+  for (int shift = 0; shift < 32; shift += 8) sum += static_cast<uint32_t>(static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift));
+  return static_cast<int>(sum);
+}
+// To nearest even; NaN gives 0.
+inline int __float2int_rn(float value) {
+  if (value != value) return 0;
+  return value >= 0x1p31f ? INT32_MAX : value <= -0x1p31f ? INT32_MIN : static_cast<int>(std::nearbyint(value));
+}
+// The low word of high:low shifted right.
+inline uint32_t __funnelshift_r(uint32_t low, uint32_t high, uint32_t shift) {
+  return static_cast<uint32_t>((static_cast<uint64_t>(high) << 32 | low) >> (shift & 31));
 }
 // The larger of each half.
 inline uint32_t __vmaxu2(uint32_t a, uint32_t b) {

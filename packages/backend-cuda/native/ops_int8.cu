@@ -1,0 +1,165 @@
+// LLM.int8(): hb_int8_vectorwise_quant and -dequant, hb_int8_linear_matmul, hb_int8_mm_dequant, hb_int8_mixed_scaled_mm.
+#include "grid.h"
+#include "int8_matmul.cuh"
+#include "int8_outliers.cuh"
+#include "int8_rows.cuh"
+#include "queue.h"
+
+namespace hb {
+namespace {
+
+bool is_aligned(const void *pointer, uint64_t bytes) { return reinterpret_cast<uintptr_t>(pointer) % bytes == 0; }
+
+// ── Rows ──
+
+// Threads for a row: a power of two of them, eight elements each where that fills a warp.
+uint32_t threads_of_row(uint64_t k) {
+  uint32_t threads = 32;
+  while (threads < kMostRowThreads && uint64_t{threads} * kPerThread < k) threads *= 2;
+  return threads;
+}
+
+// Calls run(each) with what a thread takes of a row at once: std::integral_constant of 8 or 1.
+template <class Run>
+void with_pieces(uint64_t k, const Run &run) {
+  if (k % kPerThread == 0) run(std::integral_constant<uint32_t, kPerThread>{});
+  else run(std::integral_constant<uint32_t, 1>{});
+}
+
+template <class Element>
+void launch_quantize(cudaStream_t stream, const QuantizeRowsTask<Element> &task) {
+  with_pieces(task.k, [&](auto each) {
+    launch(quantize_rows<Element, decltype(each)::value>, thread_blocks(task.rows), threads_of_row(task.k), stream, task);
+  });
+}
+
+// With outliers in several rows all of them are known before the first code; a single row keeps the other elements of a column: there are none.
+template <class Element>
+void quantize_rows_of(cudaStream_t stream, QuantizeRowsTask<Element> task) {
+  if (task.threshold > 0 && task.rows > 1) {
+    task.encodes = false;
+    launch_quantize(stream, task);
+    task.measures = false;
+    task.encodes = task.clears_columns = true;
+  }
+  launch_quantize(stream, task);
+}
+
+// ── Products ──
+
+template <class Epilogue, bool aligned>
+void launch_product(cudaStream_t stream, const Product8 &p, const Epilogue &epilogue) {
+  if (p.m <= kFewRows) {
+    const uint64_t blocks = ceil_div(p.n, kFewRowsThreads / 32 * kColumnsOfWarp);
+    launch(int8_few_rows<aligned, Epilogue>, thread_blocks(blocks), kFewRowsThreads, stream, p, epilogue);
+  } else {
+    const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
+    launch(int8_tiles<aligned, Epilogue>, thread_blocks(tiles), kTileThreads, stream, p, tiles, epilogue);
+  }
+}
+
+template <class Epilogue>
+void launch_product(cudaStream_t stream, const Product8 &p, const Epilogue &epilogue) {
+  if (p.m == 0 || p.n == 0) return;
+  if (p.k % 16 == 0 && is_aligned(p.a, 16) && is_aligned(p.b, 16)) launch_product<Epilogue, true>(stream, p, epilogue);
+  else launch_product<Epilogue, false>(stream, p, epilogue);
+}
+
+// Device memory for the time of some launches: what comes later in the stream may have it.
+class Scratch {
+ public:
+  Scratch(hb_queue *queue, uint64_t bytes) : queue_(queue), data_(queue->allocate(bytes, false)) {}
+  ~Scratch() {
+    guarded([this] { queue_->release(data_); });
+  }
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+  void *data() const { return data_; }
+
+ private:
+  hb_queue *queue_;
+  void *data_;
+};
+
+void launch_outliers(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ScaleSums &scale) {
+  const Scratch scratch(queue, (p.k + 1) * sizeof(uint32_t));
+  uint32_t *const words = static_cast<uint32_t *>(scratch.data());
+  const OutlierList list = {words, words + 1};
+  launch(list_outliers, 1, kListThreads, stream, mask, p.k, list);
+  const uint64_t tiles = ceil_div(p.m, kCorrectedRows) * ceil_div(p.n, kCorrectedColumns);
+  with_element(scale.out.dtype, [&](auto element) {
+    using Element = decltype(element);
+    using Storage = typename Element::Storage;
+    const OutlierTask<Element> task = {list,   static_cast<const Storage *>(x), p.b, scale.col_stats, p.m, p.n, p.k,
+                                       static_cast<Storage *>(scale.out.data)};
+    launch(add_outliers<Element>, thread_blocks(tiles), kCorrectedThreads, stream, task, tiles);
+  });
+}
+
+}  // namespace
+}  // namespace hb
+
+extern "C" {
+
+// Products read the weight as it is.
+uint64_t hb_pack_int8_bytes(uint64_t, uint64_t) { return 0; }
+hb_status hb_pack_int8(hb_queue *, const int8_t *, uint64_t, uint64_t, void *) { return HB_UNSUPPORTED; }
+
+hb_status hb_int8_vectorwise_quant(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t rows, uint64_t k, float threshold, int8_t *q,
+                                   float *row_stats, uint8_t *outlier_columns, int64_t *fault) {
+  return hb::guarded([=] {
+    queue->push([=](cudaStream_t stream) {
+      auto *first_fault = reinterpret_cast<unsigned long long *>(fault);
+      if (fault) hb::expect(cudaMemsetAsync(fault, 0xff, sizeof *fault, stream), "cudaMemsetAsync");
+      if (k > 0) hb::expect(cudaMemsetAsync(outlier_columns, 0, k, stream), "cudaMemsetAsync");
+      if (rows == 0) return;
+      hb::with_element(dtype, [&](auto element) {
+        using Element = decltype(element);
+        const auto *data = static_cast<const typename Element::Storage *>(x);
+        auto *codes = reinterpret_cast<uint8_t *>(q);
+        hb::quantize_rows_of<Element>(stream, {data, rows, k, threshold, true, true, false, codes, row_stats, outlier_columns, first_fault});
+      });
+    });
+  });
+}
+
+hb_status hb_int8_vectorwise_dequant(hb_queue *queue, const int8_t *q, const float *row_stats, uint64_t rows, uint64_t k, float *out) {
+  return hb::guarded([=] {
+    queue->push([=](cudaStream_t stream) {
+      if (rows == 0) return;
+      const auto *codes = reinterpret_cast<const uint8_t *>(q);
+      hb::with_pieces(k, [&](auto each) {
+        hb::launch(hb::dequantize_rows<decltype(each)::value>, hb::thread_blocks(rows), hb::threads_of_row(k), stream, codes, row_stats, rows, k, out);
+      });
+    });
+  });
+}
+
+hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, const void *, uint64_t m, uint64_t n, uint64_t k,
+                                int32_t *out) {
+  return hb::guarded([=] { queue->push([=](cudaStream_t stream) { hb::launch_product(stream, {a, b, m, n, k}, hb::KeepSums{out}); }); });
+}
+
+hb_status hb_int8_mm_dequant(hb_queue *queue, const int32_t *a, const float *row_stats, const float *col_stats, const void *bias,
+                             hb_dtype bias_dtype, uint64_t m, uint64_t n, hb_profile profile, void *out, hb_dtype dtype) {
+  return hb::guarded([=] {
+    const hb::ScaleSums scale = {row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
+    queue->push([=](cudaStream_t stream) {
+      if (m > 0) hb::launch(hb::scale_sums<hb::ScaleSums>, hb::thread_blocks(m), 256, stream, a, m, n, scale);
+    });
+  });
+}
+
+hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *a, const int8_t *b, const void *, const float *row_stats,
+                                  const float *col_stats, const uint8_t *outlier_columns, const void *bias, hb_dtype bias_dtype, uint64_t m,
+                                  uint64_t n, uint64_t k, hb_profile profile, void *out, hb_dtype dtype) {
+  return hb::guarded([=] {
+    const hb::Product8 product = {a, b, m, n, k};
+    const hb::ScaleSums scale = {row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
+    queue->push([=](cudaStream_t stream) {
+      hb::launch_product(stream, product, scale);
+      if (x && outlier_columns && m > 0 && n > 0) hb::launch_outliers(queue, stream, x, outlier_columns, product, scale);
+    });
+  });
+}
+}
