@@ -1,6 +1,7 @@
 // out[m,n] = a[m,k] · b[n,k]ᵀ in 8-bit integers with exact 32-bit sums, four products an instruction where the GPU has one (sm_61 and later).
 //
-// Beyond k = 131 071 sums wrap, as 32-bit integers do. What becomes of the sums is the epilogue's: KeepSums or ScaleSums (int8_scale.cuh).
+// Rows are multiples of 16 bytes here, and begin at such addresses: others are padded first (int8_pad.cuh). Beyond k = 131 071 sums wrap, as
+// 32-bit integers do.
 #pragma once
 #include "int8_scale.cuh"
 
@@ -10,6 +11,11 @@ struct Product8 {
   const int8_t *a, *b;
   uint64_t m, n, k;
 };
+
+// The smallest piece of a row.
+constexpr uint32_t kBytesTogether = 16;
+
+__device__ inline uint4 load_16(const int8_t *row, uint64_t at) { return *reinterpret_cast<const uint4 *>(row + at); }
 
 __device__ inline int32_t dot4(uint32_t a, uint32_t b, int32_t sum) {
 #if defined(HB_EMULATED) || __CUDA_ARCH__ >= 610
@@ -24,64 +30,42 @@ __device__ inline int32_t dot16(const uint4 &a, const uint4 &b, int32_t sum) {
   return dot4(a.w, b.w, dot4(a.z, b.z, dot4(a.y, b.y, dot4(a.x, b.x, sum))));
 }
 
-// The first `count` bytes of a word, the others zero.
-__device__ inline uint32_t first_bytes(uint32_t word, uint64_t count) {
-  return count >= 4 ? word : word & ((1u << 8 * static_cast<uint32_t>(count)) - 1);
-}
+// ── Few rows: a warp to four columns, which it reads once from memory ──
 
-// Sixteen bytes of a row of `k` from `at` on, zeros beyond its end. Aligned: rows begin and end at multiples of 16 bytes. Else they are put together
-// from the aligned words that hold a byte of the row.
-template <bool aligned>
-__device__ uint4 load_16(const int8_t *row, uint64_t at, uint64_t k) {
-  if (at >= k) return {0, 0, 0, 0};
-  if constexpr (aligned) return *reinterpret_cast<const uint4 *>(row + at);
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(row + at), end = reinterpret_cast<uintptr_t>(row + k);
-  const uint32_t shift = static_cast<uint32_t>(begin % 4) * 8;
-  uint32_t raw[5], words[4];
-  HB_UNROLL for (uint32_t i = 0; i < 5; i++) {
-    const uintptr_t address = begin / 4 * 4 + 4 * i;
-    raw[i] = address < end ? *reinterpret_cast<const uint32_t *>(address) : 0;
+constexpr uint32_t kFewRows = 8, kColumnsOfWarp = 4, kFewRowsThreads = 256;
+
+// Thirty-two sums over the warp, of which lane i gets the i-th: each step halves what a lane still adds.
+__device__ inline int32_t sum_of_lane(int32_t (&values)[32]) {
+  HB_UNROLL for (uint32_t half = 16; half > 0; half /= 2) {
+    const bool is_upper = (threadIdx.x & half) != 0;
+    HB_UNROLL for (uint32_t i = 0; i < half; i++) {
+      const int32_t given = is_upper ? values[i] : values[i + half];
+      values[i] = (is_upper ? values[i + half] : values[i]) + __shfl_xor_sync(~0u, given, half);
+    }
   }
-  HB_UNROLL for (uint32_t i = 0; i < 4; i++)
-    words[i] = at + 4 * i < k ? first_bytes(__funnelshift_r(raw[i], raw[i + 1], shift), k - at - 4 * i) : 0;
-  return {words[0], words[1], words[2], words[3]};
+  return values[0];
 }
 
-// ── Few rows: a warp to a pair of columns, which it reads once from memory ──
-
-constexpr uint32_t kFewRows = 8, kColumnsOfWarp = 2, kFewRowsThreads = 256;
-
-__device__ inline int32_t sum_of_warp(int32_t value) {
-  for (uint32_t apart = 16; apart > 0; apart /= 2) value += __shfl_xor_sync(~0u, value, apart);
-  return value;
-}
-
-template <bool aligned, class Epilogue>
-__global__ void __launch_bounds__(kFewRowsThreads, 2) int8_few_rows(Product8 p, Epilogue epilogue) {
+__global__ void __launch_bounds__(kFewRowsThreads, 2) int8_few_rows(Product8 p, ResultOf8 result) {
   const uint32_t lane = threadIdx.x % 32, warps = kFewRowsThreads / 32;
   const uint64_t stride = static_cast<uint64_t>(gridDim.x) * warps * kColumnsOfWarp;
-  for (uint64_t column = (static_cast<uint64_t>(blockIdx.x) * warps + threadIdx.x / 32) * kColumnsOfWarp; column < p.n; column += stride) {
+  for (uint64_t first = (static_cast<uint64_t>(blockIdx.x) * warps + threadIdx.x / 32) * kColumnsOfWarp; first < p.n; first += stride) {
+    const int8_t *columns[kColumnsOfWarp];
     // A column that is not there is the last one, computed again.
-    const int8_t *const first = p.b + column * p.k, *const second = p.b + min(column + 1, p.n - 1) * p.k;
-    int32_t sums[kFewRows][kColumnsOfWarp] = {};
-    HB_UNROLL_BY(2) for (uint64_t at = lane * 16; at < p.k; at += 32 * 16) {
-      const uint4 b0 = load_16<aligned>(first, at, p.k), b1 = load_16<aligned>(second, at, p.k);
+    HB_UNROLL for (uint32_t i = 0; i < kColumnsOfWarp; i++) columns[i] = p.b + min(first + i, p.n - 1) * p.k;
+    int32_t sums[kFewRows * kColumnsOfWarp] = {};
+    HB_UNROLL_BY(1) for (uint64_t at = lane * kBytesTogether; at < p.k; at += 32 * kBytesTogether) {
+      uint4 b[kColumnsOfWarp];
+      HB_UNROLL for (uint32_t i = 0; i < kColumnsOfWarp; i++) b[i] = load_16(columns[i], at);
       HB_UNROLL for (uint32_t row = 0; row < kFewRows; row++) {
         if (row >= p.m) continue;
-        const uint4 a = load_16<aligned>(p.a + row * p.k, at, p.k);
-        sums[row][0] = dot16(a, b0, sums[row][0]);
-        sums[row][1] = dot16(a, b1, sums[row][1]);
+        const uint4 a = load_16(p.a + row * p.k, at);
+        HB_UNROLL for (uint32_t i = 0; i < kColumnsOfWarp; i++) sums[row * kColumnsOfWarp + i] = dot16(a, b[i], sums[row * kColumnsOfWarp + i]);
       }
     }
-    // A lane keeps the sum that it stores.
-    int32_t mine = 0;
-    HB_UNROLL for (uint32_t i = 0; i < kFewRows * kColumnsOfWarp; i++) {
-      if (i / kColumnsOfWarp >= p.m) continue;
-      const int32_t sum = sum_of_warp(sums[i / kColumnsOfWarp][i % kColumnsOfWarp]);
-      if (lane == i) mine = sum;
-    }
-    const uint64_t row = lane / kColumnsOfWarp, stored = column + lane % kColumnsOfWarp;
-    if (row < p.m && stored < p.n) epilogue.store_one(row, stored, p.n, mine);
+    const int32_t mine = sum_of_lane(sums);
+    const uint64_t row = lane / kColumnsOfWarp, column = first + lane % kColumnsOfWarp;
+    if (row < p.m && column < p.n) result.store_one(row, column, p.n, mine);
   }
 }
 
@@ -100,38 +84,38 @@ struct Staged8 {
 };
 
 // What a thread brings from memory for a step: 16 bytes of two rows of a and of one of b.
-template <bool aligned>
 struct Fetched8 {
-  static constexpr uint32_t kThreadsOfRow = kTileBytes / 16, kRowsAtOnce = kTileThreads / kThreadsOfRow;
+  static constexpr uint32_t kThreadsOfRow = kTileBytes / kBytesTogether, kRowsAtOnce = kTileThreads / kThreadsOfRow;
   uint4 a[kTileRows / kRowsAtOnce], b;
 
   __device__ void fetch(const Product8 &p, uint64_t first_row, uint64_t first_column, uint64_t at) {
-    const uint64_t byte = at + threadIdx.x % kThreadsOfRow * 16, line = threadIdx.x / kThreadsOfRow;
-    HB_UNROLL for (uint32_t i = 0; i < kTileRows / kRowsAtOnce; i++)
-      a[i] = load_line(p.a, first_row + line + i * kRowsAtOnce, p.m, byte, p.k);
+    const uint64_t byte = at + threadIdx.x % kThreadsOfRow * kBytesTogether, line = threadIdx.x / kThreadsOfRow;
+    HB_UNROLL for (uint32_t i = 0; i < kTileRows / kRowsAtOnce; i++) a[i] = load_line(p.a, first_row + line + i * kRowsAtOnce, p.m, byte, p.k);
     b = load_line(p.b, first_column + line, p.n, byte, p.k);
   }
 
   __device__ void put(Staged8 &staged) const {
     const uint32_t word = threadIdx.x % kThreadsOfRow * 4, line = threadIdx.x / kThreadsOfRow;
-    HB_UNROLL for (uint32_t i = 0; i < kTileRows / kRowsAtOnce; i++) {
-      staged.a[word][line + i * kRowsAtOnce] = a[i].x, staged.a[word + 1][line + i * kRowsAtOnce] = a[i].y;
-      staged.a[word + 2][line + i * kRowsAtOnce] = a[i].z, staged.a[word + 3][line + i * kRowsAtOnce] = a[i].w;
-    }
-    staged.b[word][line] = b.x, staged.b[word + 1][line] = b.y, staged.b[word + 2][line] = b.z, staged.b[word + 3][line] = b.w;
+    HB_UNROLL for (uint32_t i = 0; i < kTileRows / kRowsAtOnce; i++) put_line(staged.a, word, line + i * kRowsAtOnce, a[i]);
+    put_line(staged.b, word, line, b);
   }
 
  private:
   static __device__ uint4 load_line(const int8_t *matrix, uint64_t line, uint64_t lines, uint64_t byte, uint64_t k) {
-    return line < lines ? load_16<aligned>(matrix + line * k, byte, k) : uint4{0, 0, 0, 0};
+    return line < lines && byte < k ? load_16(matrix + line * k, byte) : uint4{0, 0, 0, 0};
+  }
+  template <uint32_t width>
+  static __device__ void put_line(uint32_t (&words)[Staged8::kWords][width], uint32_t word, uint32_t line, const uint4 &four) {
+    words[word][line] = four.x, words[word + 1][line] = four.y, words[word + 2][line] = four.z, words[word + 3][line] = four.w;
   }
 };
 
+__device__ inline uint4 four_words(const uint32_t *words) { return *reinterpret_cast<const uint4 *>(words); }
+
 // Adds a step to a thread's sums.
-__device__ inline void multiply(const Staged8 &staged, uint32_t row, uint32_t column, int32_t (&sums)[kThreadRows][kThreadColumns]) {
+__device__ inline void add_step(const Staged8 &staged, uint32_t row, uint32_t column, int32_t (&sums)[kThreadRows][kThreadColumns]) {
   HB_UNROLL_BY(4) for (uint32_t word = 0; word < Staged8::kWords; word++) {
-    const uint4 low = *reinterpret_cast<const uint4 *>(&staged.a[word][row]), high = *reinterpret_cast<const uint4 *>(&staged.a[word][row + 4]);
-    const uint4 right = *reinterpret_cast<const uint4 *>(&staged.b[word][column]);
+    const uint4 low = four_words(&staged.a[word][row]), high = four_words(&staged.a[word][row + 4]), right = four_words(&staged.b[word][column]);
     const uint32_t a[kThreadRows] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     const uint32_t b[kThreadColumns] = {right.x, right.y, right.z, right.w};
     HB_UNROLL for (uint32_t i = 0; i < kThreadRows; i++)
@@ -139,32 +123,36 @@ __device__ inline void multiply(const Staged8 &staged, uint32_t row, uint32_t co
   }
 }
 
-template <bool aligned, class Epilogue>
-__global__ void __launch_bounds__(kTileThreads, 2) int8_tiles(Product8 p, uint64_t tiles, Epilogue epilogue) {
-  __shared__ Staged8 staged[2];
+__global__ void __launch_bounds__(kTileThreads, 2) int8_tiles(Product8 p, uint64_t tiles, ResultOf8 result) {
+  __shared__ union {
+    Staged8 staged[2];
+    alignas(16) int32_t sums[kTileRows][kTileColumns + 4];
+  } shared;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const uint32_t row = warp / 2 * 32 + lane / 8 * kThreadRows, column = warp % 2 * 32 + lane % 8 * kThreadColumns;
   const uint64_t across = (p.n + kTileColumns - 1) / kTileColumns;
   for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const uint64_t first_row = tile / across * kTileRows, first_column = tile % across * kTileColumns;
     int32_t sums[kThreadRows][kThreadColumns] = {};
-    Fetched8<aligned> next;
+    Fetched8 next;
     next.fetch(p, first_row, first_column, 0);
-    next.put(staged[0]);
+    next.put(shared.staged[0]);
     __syncthreads();
     // The next step is on its way while this one is computed.
     uint32_t now = 0;
-    for (uint64_t at = 0; at < p.k; at += kTileBytes, now ^= 1) {
+    HB_UNROLL_BY(1) for (uint64_t at = 0; at < p.k; at += kTileBytes, now ^= 1) {
       const bool goes_on = at + kTileBytes < p.k;
       if (goes_on) next.fetch(p, first_row, first_column, at + kTileBytes);
-      multiply(staged[now], row, column, sums);
-      if (goes_on) next.put(staged[now ^ 1]);
+      add_step(shared.staged[now], row, column, sums);
+      if (goes_on) next.put(shared.staged[now ^ 1]);
       __syncthreads();
     }
-    if (first_column + column >= p.n) continue;
-    const auto four = epilogue.columns(first_column + column, p.n);
     HB_UNROLL for (uint32_t i = 0; i < kThreadRows; i++)
-      if (first_row + row + i < p.m) epilogue.store(four, first_row + row + i, first_column + column, p.n, sums[i]);
+      *reinterpret_cast<int4 *>(&shared.sums[row + i][column]) = {sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
+    __syncthreads();
+    store_tile<kTileRows, kTileColumns, kTileThreads>(shared.sums, result, first_row, first_column, p.m, p.n);
+    // Before the next tile is staged there.
+    __syncthreads();
   }
 }
 

@@ -2,6 +2,7 @@
 // device alone, and nobody waits to be told.
 #pragma once
 #include "int8_rows.cuh"
+#include "operands.cuh"
 
 namespace hb {
 
@@ -50,7 +51,7 @@ __device__ inline uint32_t outliers_from(const uint8_t *mask, uint64_t first, ui
 // One thread block.
 __global__ void __launch_bounds__(kListThreads) list_outliers(const uint8_t *mask, uint64_t k, OutlierList list) {
   uint32_t listed = 0;
-  for (uint64_t turn = 0; turn < k; turn += kListThreads * kListedTogether) {
+  HB_UNROLL_BY(1) for (uint64_t turn = 0; turn < k; turn += kListThreads * kListedTogether) {
     const uint64_t first = turn + threadIdx.x * kListedTogether;
     uint32_t bits = outliers_from(mask, first, k);
     const Running running = count_before(static_cast<uint32_t>(__popc(bits)));
@@ -65,29 +66,33 @@ __global__ void __launch_bounds__(kListThreads) list_outliers(const uint8_t *mas
 
 constexpr uint32_t kCorrectedRows = 64, kCorrectedColumns = 64, kCorrectedThreads = 256, kOutliersAtOnce = 16;
 
-// x and out have one dtype, through which upstream rounds the decoded weight too.
-template <class Element>
 struct OutlierTask {
   OutlierList list;
-  const typename Element::Storage *x;
+  // Of one dtype, through which upstream rounds the decoded weight too.
+  Floats x;
+  MutableFloats out;
   const int8_t *b;
   const float *col_stats;
   uint64_t m, n, k;
-  typename Element::Storage *out;
 
-  __device__ float activation(uint64_t row, uint32_t column) const { return row < m ? Element::widen(x[row * k + column]) : 0; }
+  __device__ float activation(uint64_t row, uint32_t column) const { return row < m ? x.at(row * k + column) : 0; }
 
   __device__ float weight(uint64_t row, uint32_t column) const {
     if (row >= n) return 0;
     const float decoded = decode_int8(static_cast<uint8_t>(b[row * k + column]), col_stats[row]);
-    return Element::widen(Element::narrow(decoded));
+    return x.dtype == HB_FLOAT16 ? Float16::widen(Float16::narrow(decoded)) : x.dtype == HB_BFLOAT16 ? Bfloat16::widen(Bfloat16::narrow(decoded)) : decoded;
+  }
+
+  // The integer part is there, rounded to the dtype, as upstream has it.
+  __device__ void add(uint64_t row, uint64_t column, float sum) const {
+    if (row >= m || column >= n) return;
+    const uint64_t i = row * n + column;
+    out.put(i, __fadd_rn(Floats{out.data, out.dtype}.at(i), sum));
   }
 };
 
-// out += x[:, listed] · weight[:, listed]ᵀ, whose integer part is already there, rounded to its dtype as upstream does. Sums run over the columns in
-// ascending order, fused, in f32.
-template <class Element>
-__global__ void __launch_bounds__(kCorrectedThreads) add_outliers(OutlierTask<Element> task, uint64_t tiles) {
+// out += x[:, listed] · weight[:, listed]ᵀ. Sums run over the columns in ascending order, fused, in f32.
+__global__ void __launch_bounds__(kCorrectedThreads, 2) add_outliers(OutlierTask task, uint64_t tiles) {
   // Every thread stages, and computes, so many rows and columns of a tile.
   constexpr uint32_t kEach = 4, kAcross = kCorrectedColumns / kEach, kLines = kCorrectedThreads / kOutliersAtOnce;
   static_assert(kLines * kEach == kCorrectedRows && kLines * kEach == kCorrectedColumns, "a tile is staged at once");
@@ -100,7 +105,7 @@ __global__ void __launch_bounds__(kCorrectedThreads) add_outliers(OutlierTask<El
   for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const uint64_t first_row = tile / across * kCorrectedRows, first_column = tile % across * kCorrectedColumns;
     float sums[kEach][kEach] = {};
-    for (uint32_t at = 0; at < count; at += kOutliersAtOnce) {
+    HB_UNROLL_BY(1) for (uint32_t at = 0; at < count; at += kOutliersAtOnce) {
       const bool is_there = at + staged < count;
       const uint32_t outlier = is_there ? task.list.columns[at + staged] : 0;
       HB_UNROLL for (uint32_t i = 0; i < kEach; i++) {
@@ -109,19 +114,16 @@ __global__ void __launch_bounds__(kCorrectedThreads) add_outliers(OutlierTask<El
         weight[staged][at_line] = is_there ? task.weight(first_column + at_line, outlier) : 0;
       }
       __syncthreads();
-      for (uint32_t k = 0; k < min(kOutliersAtOnce, count - at); k++)
+      const uint32_t here = min(kOutliersAtOnce, count - at);
+      HB_UNROLL_BY(1) for (uint32_t k = 0; k < here; k++)
         HB_UNROLL for (uint32_t i = 0; i < kEach; i++)
           HB_UNROLL for (uint32_t j = 0; j < kEach; j++)
             sums[i][j] = __fmaf_rn(x[k][row + i * kAcross], weight[k][column + j * kAcross], sums[i][j]);
       __syncthreads();
     }
     HB_UNROLL for (uint32_t i = 0; i < kEach; i++)
-      HB_UNROLL for (uint32_t j = 0; j < kEach; j++) {
-        const uint64_t r = first_row + row + i * kAcross, c = first_column + column + j * kAcross;
-        if (r >= task.m || c >= task.n) continue;
-        typename Element::Storage &out = task.out[r * task.n + c];
-        out = Element::narrow(__fadd_rn(Element::widen(out), sums[i][j]));
-      }
+      HB_UNROLL for (uint32_t j = 0; j < kEach; j++)
+        task.add(first_row + row + i * kAcross, first_column + column + j * kAcross, sums[i][j]);
   }
 }
 

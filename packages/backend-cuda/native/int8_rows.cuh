@@ -7,7 +7,7 @@ namespace hb {
 
 constexpr uint32_t kMostRowThreads = 512;
 
-// `each` elements of a row from `first` on: eight, where rows begin at multiples of 16 bytes and are no longer than whole octets, else one.
+// `each` elements of a row from `first` on: eight where rows are made of whole octets and therefore aligned, else one.
 template <class Element, uint32_t each>
 __device__ void load_piece(const typename Element::Storage *row, uint64_t k, uint64_t first, float (&values)[each]) {
   if constexpr (each == kPerThread) load<Element>(row, k, first, values);
@@ -36,11 +36,8 @@ __device__ void store_bytes(const uint32_t (&bytes)[each], uint8_t *row, uint64_
   }
 }
 
-// ±127 is exceeded only when 1/absmax overflows, for rows of subnormal numbers; 0 · infinity gives 0 there, and so does NaN.
-__device__ inline uint32_t round_to_int8(float value) {
-  const float clamped = value > 127 ? 127 : value < -127 ? -127 : value;
-  return static_cast<uint32_t>(value == value ? __float2int_rn(clamped) : 0);
-}
+// ±127 is exceeded only when 1/absmax overflows, for rows of subnormal numbers and of zeros; 0 · infinity is NaN there, which gives 0.
+__device__ inline uint32_t round_to_int8(float value) { return static_cast<uint32_t>(max(min(__float2int_rn(value), 127), -127)); }
 
 template <class Element>
 struct QuantizeRowsTask {
@@ -61,37 +58,45 @@ struct QuantizeRowsTask {
   // NaN is none.
   __device__ bool is_outlier(float value) const { return threshold > 0 && fabsf(value) >= threshold; }
 
-  // The bits of the largest magnitude that is no outlier; NaN is passed over.
+  // The largest magnitude that is no outlier; NaN is passed over.
   template <uint32_t each>
-  __device__ uint32_t measure(uint64_t row) const {
-    uint32_t largest = 0;
-    for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
-      float values[each];
+  __device__ float measure(uint64_t row) const {
+    float largest = 0;
+    HB_UNROLL_BY(1) for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
+      float values[each], not_finite = 0;
       load_piece<Element, each>(x + row * k, k, first, values);
       HB_UNROLL for (uint32_t i = 0; i < each; i++) {
-        const uint32_t magnitude = magnitude_bits(values[i]);
-        if (fault && magnitude >= kInfinity) atomicMin(fault, static_cast<unsigned long long>(row * k + first + i));
+        not_finite = __fmaf_rn(values[i], 0, not_finite);
         // Whoever else marks the column writes the same.
         if (is_outlier(values[i])) outlier_columns[first + i] = 1;
-        else largest = larger(largest, magnitude, true);
+        else largest = fmaxf(largest, fabsf(values[i]));
       }
+      if (fault && not_finite != 0) report(row * k + first, each);
     }
-    return largest_of_group(largest, blockDim.x);
+    return __uint_as_float(largest_of_group(__float_as_uint(largest), blockDim.x));
   }
 
   template <uint32_t each>
   __device__ void encode(uint64_t row, float absmax) const {
     const float scale = __fmul_rn(__frcp_rn(absmax), 127);
-    for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
+    HB_UNROLL_BY(1) for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
       float values[each];
       uint32_t is_cleared[each] = {}, codes[each];
       load_piece<Element, each>(x + row * k, k, first, values);
       if (clears_columns) load_bytes<each>(outlier_columns, first, is_cleared);
-      HB_UNROLL for (uint32_t i = 0; i < each; i++) {
-        const bool is_left_out = absmax == 0 || is_cleared[i] == 1 || is_outlier(values[i]);
-        codes[i] = is_left_out ? 0 : round_to_int8(__fmul_rn(values[i], scale));
-      }
+      HB_UNROLL for (uint32_t i = 0; i < each; i++)
+        codes[i] = is_cleared[i] == 1 || is_outlier(values[i]) ? 0 : round_to_int8(__fmul_rn(values[i], scale));
       store_bytes<each>(codes, q + row * k, first);
+    }
+  }
+
+ private:
+  // Rare: it reads the elements again.
+  __device__ void report(uint64_t first, uint32_t count) const {
+    HB_UNROLL_BY(1) for (uint64_t i = first; i < first + count; i++) {
+      if (magnitude_bits(Element::widen(x[i])) < kInfinity) continue;
+      atomicMin(fault, static_cast<unsigned long long>(i));
+      return;
     }
   }
 };
@@ -99,13 +104,8 @@ struct QuantizeRowsTask {
 template <class Element, uint32_t each>
 __global__ void __launch_bounds__(kMostRowThreads) quantize_rows(QuantizeRowsTask<Element> task) {
   for (uint64_t row = blockIdx.x; row < task.rows; row += gridDim.x) {
-    float absmax;
-    if (task.measures) {
-      absmax = __uint_as_float(task.template measure<each>(row));
-      if (threadIdx.x == 0) task.row_stats[row] = absmax;
-    } else {
-      absmax = task.row_stats[row];
-    }
+    const float absmax = task.measures ? task.template measure<each>(row) : task.row_stats[row];
+    if (task.measures && threadIdx.x == 0) task.row_stats[row] = absmax;
     if (task.encodes) task.template encode<each>(row, absmax);
   }
 }
@@ -119,7 +119,7 @@ template <uint32_t each>
 __global__ void __launch_bounds__(kMostRowThreads) dequantize_rows(const uint8_t *q, const float *row_stats, uint64_t rows, uint64_t k, float *out) {
   for (uint64_t row = blockIdx.x; row < rows; row += gridDim.x) {
     const float stat = row_stats[row];
-    for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
+    HB_UNROLL_BY(1) for (uint64_t first = threadIdx.x * each; first < k; first += blockDim.x * each) {
       uint32_t codes[each];
       float values[each];
       load_bytes<each>(q + row * k, first, codes);

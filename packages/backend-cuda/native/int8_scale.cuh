@@ -1,91 +1,78 @@
-// LLM.int8(): from integer sums back to floats, with the roundings of each profile (core/src/reference/int8.ts).
+// LLM.int8(): what becomes of the sums of an integer product. They are kept, or scaled back to floats with the roundings of a profile
+// (core/src/reference/int8.ts).
 #pragma once
-#include "elements.cuh"
 #include "halfbyte_formats.h"
+#include "operands.cuh"
 
 namespace hb {
 
-// Neighbouring columns that a thread scales together.
-constexpr uint32_t kScaledTogether = 4;
+// Neighbouring columns that a thread stores together.
+constexpr uint32_t kStoredTogether = 4;
 
 __device__ inline float through_float16(float value) { return Float16::widen(Float16::narrow(value)); }
 
-// A bias of any dtype, or none.
-struct AddedToColumns {
-  const void *data;
-  hb_dtype dtype;
-
-  __device__ float at(uint64_t column) const {
-    if (!data) return 0;
-    if (dtype == HB_FLOAT32) return static_cast<const float *>(data)[column];
-    const uint16_t bits = static_cast<const uint16_t *>(data)[column];
-    return dtype == HB_FLOAT16 ? Float16::widen(bits) : Bfloat16::widen(bits);
-  }
-};
-
-// The dtype is decided for each store: a product has few of them for its multiplications, and one kernel less in every library.
-struct ScaledOut {
-  void *data;
-  hb_dtype dtype;
-
-  __device__ void store(uint64_t index, float value) const {
-    if (dtype == HB_FLOAT32) static_cast<float *>(data)[index] = value;
-    else static_cast<uint16_t *>(data)[index] = narrow(value);
-  }
-
-  // `index` is a multiple of four.
-  __device__ void store(uint64_t index, const float (&values)[kScaledTogether]) const {
-    if (dtype == HB_FLOAT32) {
-      const uint4 words = {__float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]), __float_as_uint(values[3])};
-      *reinterpret_cast<uint4 *>(static_cast<float *>(data) + index) = words;
-    } else {
-      const uint2 words = {pair(values[0], values[1]), pair(values[2], values[3])};
-      *reinterpret_cast<uint2 *>(static_cast<uint16_t *>(data) + index) = words;
-    }
-  }
-
- private:
-  __device__ uint16_t narrow(float value) const { return dtype == HB_FLOAT16 ? Float16::narrow(value) : Bfloat16::narrow(value); }
-  __device__ uint32_t pair(float low, float high) const { return narrow(low) | static_cast<uint32_t>(narrow(high)) << 16; }
-};
-
-// What becomes of the sums of a product: an epilogue of the kernels in int8_matmul.cuh.
-struct ScaleSums {
+// Which of it is decided for each store, not by a kernel for each: they are few beside the multiplications of a product.
+struct ResultOf8 {
+  // Where sums are kept; null: they are scaled.
+  int32_t *sums;
   const float *row_stats, *col_stats;
-  AddedToColumns bias;
+  Floats bias;  // its data may be null
   hb_profile profile;
-  ScaledOut out;
+  MutableFloats out;
 
+  // What four neighbouring columns have in common in all rows.
   struct Columns {
-    float stats[kScaledTogether], addends[kScaledTogether];
+    float stats[kStoredTogether], addends[kStoredTogether];
   };
 
   __device__ Columns columns(uint64_t column, uint64_t n) const {
     Columns four;
-    HB_UNROLL for (uint32_t i = 0; i < kScaledTogether; i++) {
-      const bool is_there = column + i < n;
+    HB_UNROLL for (uint32_t i = 0; i < kStoredTogether; i++) {
+      const bool is_there = !sums && column + i < n;
       four.stats[i] = is_there ? col_stats[column + i] : 0;
-      four.addends[i] = is_there ? bias.at(column + i) : 0;
+      four.addends[i] = is_there && bias.data ? bias.at(column + i) : 0;
     }
     return four;
   }
 
-  // Four columns of a row, of which those from `n` on are not there.
-  __device__ void store(const Columns &four, uint64_t row, uint64_t column, uint64_t n, const int32_t (&sums)[kScaledTogether]) const {
-    const float row_stat = row_stats[row];
-    float values[kScaledTogether];
-    HB_UNROLL for (uint32_t i = 0; i < kScaledTogether; i++) values[i] = scaled(sums[i], row_stat, four.stats[i], four.addends[i]);
+  // Four columns of a row, of which those from `n` on are not there; `column` is a multiple of four.
+  __device__ void store(const Columns &four, uint64_t row, uint64_t column, uint64_t n, const int4 &found) const {
+    const int32_t given[kStoredTogether] = {found.x, found.y, found.z, found.w};
     const uint64_t first = row * n + column;
-    if (n % kScaledTogether == 0) return out.store(first, values);
-    HB_UNROLL for (uint32_t i = 0; i < kScaledTogether; i++)
-      if (column + i < n) out.store(first + i, values[i]);
+    const bool is_whole = n % kStoredTogether == 0;
+    if (sums && is_whole) {
+      *reinterpret_cast<int4 *>(sums + first) = found;
+    } else if (sums) {
+      HB_UNROLL for (uint32_t i = 0; i < kStoredTogether; i++)
+        if (column + i < n) sums[first + i] = given[i];
+    } else {
+      float values[kStoredTogether];
+      const float row_stat = row_stats[row];
+      HB_UNROLL for (uint32_t i = 0; i < kStoredTogether; i++) values[i] = scaled(given[i], row_stat, four.stats[i], four.addends[i]);
+      if (is_whole) return store_whole(first, values);
+      HB_UNROLL for (uint32_t i = 0; i < kStoredTogether; i++)
+        if (column + i < n) out.put(first + i, values[i]);
+    }
   }
 
   __device__ void store_one(uint64_t row, uint64_t column, uint64_t n, int32_t sum) const {
-    out.store(row * n + column, scaled(sum, row_stats[row], col_stats[column], bias.at(column)));
+    if (sums) sums[row * n + column] = sum;
+    else out.put(row * n + column, scaled(sum, row_stats[row], col_stats[column], bias.data ? bias.at(column) : 0));
   }
 
  private:
+  __device__ void store_whole(uint64_t first, const float (&values)[kStoredTogether]) const {
+    if (out.dtype == HB_FLOAT32) {
+      const uint4 words = {__float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]), __float_as_uint(values[3])};
+      *reinterpret_cast<uint4 *>(static_cast<float *>(out.data) + first) = words;
+    } else {
+      uint32_t bits[kStoredTogether];
+      const bool is_half = out.dtype == HB_FLOAT16;
+      HB_UNROLL for (uint32_t i = 0; i < kStoredTogether; i++) bits[i] = is_half ? Float16::narrow(values[i]) : Bfloat16::narrow(values[i]);
+      *reinterpret_cast<uint2 *>(static_cast<uint16_t *>(out.data) + first) = {bits[0] | bits[1] << 16, bits[2] | bits[3] << 16};
+    }
+  }
+
   __device__ float scaled(int32_t sum, float row_stat, float col_stat, float addend) const {
     const float value = static_cast<float>(sum);
     return profile == HB_CUDA ? scaled_cuda(value, row_stat, col_stat, addend) : scaled_plain(value, row_stat, col_stat, addend);
@@ -106,43 +93,36 @@ struct ScaleSums {
   }
 };
 
-// The sums themselves.
-struct KeepSums {
-  int32_t *out;
+// A tile's sums, from shared memory: every thread of the block takes the same four columns of one row after the other. A row of `sums` has four words
+// more than the tile, for the banks.
+template <uint32_t rows, uint32_t columns, uint32_t threads>
+__device__ void store_tile(const int32_t (&sums)[rows][columns + 4], const ResultOf8 &result, uint64_t first_row, uint64_t first_column, uint64_t m,
+                           uint64_t n) {
+  constexpr uint32_t kAcross = columns / kStoredTogether;
+  static_assert(threads % kAcross == 0, "a thread keeps its columns");
+  const uint32_t at = threadIdx.x % kAcross * kStoredTogether;
+  const uint64_t column = first_column + at;
+  if (column >= n) return;
+  const auto four = result.columns(column, n);
+  HB_UNROLL_BY(1) for (uint32_t i = threadIdx.x / kAcross; i < rows && first_row + i < m; i += threads / kAcross)
+    result.store(four, first_row + i, column, n, *reinterpret_cast<const int4 *>(&sums[i][at]));
+}
 
-  struct Columns {};
-
-  __device__ Columns columns(uint64_t, uint64_t) const { return {}; }
-
-  __device__ void store(const Columns &, uint64_t row, uint64_t column, uint64_t n, const int32_t (&sums)[kScaledTogether]) const {
-    int32_t *const four = out + row * n + column;
-    if (n % kScaledTogether == 0) {
-      *reinterpret_cast<uint4 *>(four) = {static_cast<uint32_t>(sums[0]), static_cast<uint32_t>(sums[1]), static_cast<uint32_t>(sums[2]),
-                                          static_cast<uint32_t>(sums[3])};
-      return;
-    }
-    HB_UNROLL for (uint32_t i = 0; i < kScaledTogether; i++)
-      if (column + i < n) four[i] = sums[i];
-  }
-
-  __device__ void store_one(uint64_t row, uint64_t column, uint64_t n, int32_t sum) const { out[row * n + column] = sum; }
-};
-
-// Sums that are already there: a thread block to a row.
-template <class Epilogue>
-__global__ void __launch_bounds__(256) scale_sums(const int32_t *sums, uint64_t m, uint64_t n, Epilogue epilogue) {
+// Sums that are already in memory: a thread block to a row.
+__global__ void __launch_bounds__(256) scale_sums(const int32_t *sums, uint64_t m, uint64_t n, ResultOf8 result) {
   for (uint64_t row = blockIdx.x; row < m; row += gridDim.x) {
-    for (uint64_t column = threadIdx.x * kScaledTogether; column < n; column += blockDim.x * kScaledTogether) {
-      int32_t four[kScaledTogether];
+    HB_UNROLL_BY(1) for (uint64_t column = threadIdx.x * kStoredTogether; column < n; column += blockDim.x * kStoredTogether) {
       const int32_t *const from = sums + row * n + column;
-      if (n % kScaledTogether == 0) {
-        const uint4 words = *reinterpret_cast<const uint4 *>(from);
-        four[0] = static_cast<int32_t>(words.x), four[1] = static_cast<int32_t>(words.y);
-        four[2] = static_cast<int32_t>(words.z), four[3] = static_cast<int32_t>(words.w);
+      int4 four = {0, 0, 0, 0};
+      if (n % kStoredTogether == 0) {
+        four = *reinterpret_cast<const int4 *>(from);
       } else {
-        HB_UNROLL for (uint32_t i = 0; i < kScaledTogether; i++) four[i] = column + i < n ? from[i] : 0;
+        four.x = from[0];
+        if (column + 1 < n) four.y = from[1];
+        if (column + 2 < n) four.z = from[2];
+        if (column + 3 < n) four.w = from[3];
       }
-      epilogue.store(epilogue.columns(column, n), row, column, n, four);
+      result.store(result.columns(column, n), row, column, n, four);
     }
   }
 }

@@ -2,6 +2,7 @@
 #include "grid.h"
 #include "int8_matmul.cuh"
 #include "int8_outliers.cuh"
+#include "int8_pad.cuh"
 #include "int8_rows.cuh"
 #include "queue.h"
 
@@ -47,24 +48,6 @@ void quantize_rows_of(cudaStream_t stream, QuantizeRowsTask<Element> task) {
 
 // ── Products ──
 
-template <class Epilogue, bool aligned>
-void launch_product(cudaStream_t stream, const Product8 &p, const Epilogue &epilogue) {
-  if (p.m <= kFewRows) {
-    const uint64_t blocks = ceil_div(p.n, kFewRowsThreads / 32 * kColumnsOfWarp);
-    launch(int8_few_rows<aligned, Epilogue>, thread_blocks(blocks), kFewRowsThreads, stream, p, epilogue);
-  } else {
-    const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
-    launch(int8_tiles<aligned, Epilogue>, thread_blocks(tiles), kTileThreads, stream, p, tiles, epilogue);
-  }
-}
-
-template <class Epilogue>
-void launch_product(cudaStream_t stream, const Product8 &p, const Epilogue &epilogue) {
-  if (p.m == 0 || p.n == 0) return;
-  if (p.k % 16 == 0 && is_aligned(p.a, 16) && is_aligned(p.b, 16)) launch_product<Epilogue, true>(stream, p, epilogue);
-  else launch_product<Epilogue, false>(stream, p, epilogue);
-}
-
 // Device memory for the time of some launches: what comes later in the stream may have it.
 class Scratch {
  public:
@@ -74,26 +57,45 @@ class Scratch {
   }
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
-  void *data() const { return data_; }
+  uint32_t *words() const { return static_cast<uint32_t *>(data_); }
 
  private:
   hb_queue *queue_;
   void *data_;
 };
 
-void launch_outliers(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ScaleSums &scale) {
+void launch_product(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
+  if (p.m <= kFewRows) {
+    const uint64_t blocks = ceil_div(p.n, kFewRowsThreads / 32 * kColumnsOfWarp);
+    launch(int8_few_rows, thread_blocks(blocks), kFewRowsThreads, stream, p, result);
+  } else {
+    const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
+    launch(int8_tiles, thread_blocks(tiles), kTileThreads, stream, p, tiles, result);
+  }
+}
+
+void pad(cudaStream_t stream, const int8_t *from, uint64_t rows, uint64_t k, uint64_t padded, const Scratch &to) {
+  launch(pad_rows, thread_blocks(rows), 256, stream, from, rows, k, padded, to.words());
+}
+
+// Rows that are no multiple of 16 bytes, which models do not have, are copied first.
+void multiply(hb_queue *queue, cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
+  if (p.m == 0 || p.n == 0) return;
+  if (p.k % kBytesTogether == 0 && is_aligned(p.a, kBytesTogether) && is_aligned(p.b, kBytesTogether)) return launch_product(stream, p, result);
+  const uint64_t padded = ceil_div(p.k, kBytesTogether) * kBytesTogether;
+  const Scratch a(queue, p.m * padded), b(queue, p.n * padded);
+  pad(stream, p.a, p.m, p.k, padded, a);
+  pad(stream, p.b, p.n, p.k, padded, b);
+  launch_product(stream, {reinterpret_cast<int8_t *>(a.words()), reinterpret_cast<int8_t *>(b.words()), p.m, p.n, padded}, result);
+}
+
+void add_outliers_of(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ResultOf8 &result) {
   const Scratch scratch(queue, (p.k + 1) * sizeof(uint32_t));
-  uint32_t *const words = static_cast<uint32_t *>(scratch.data());
-  const OutlierList list = {words, words + 1};
+  const OutlierList list = {scratch.words(), scratch.words() + 1};
   launch(list_outliers, 1, kListThreads, stream, mask, p.k, list);
   const uint64_t tiles = ceil_div(p.m, kCorrectedRows) * ceil_div(p.n, kCorrectedColumns);
-  with_element(scale.out.dtype, [&](auto element) {
-    using Element = decltype(element);
-    using Storage = typename Element::Storage;
-    const OutlierTask<Element> task = {list,   static_cast<const Storage *>(x), p.b, scale.col_stats, p.m, p.n, p.k,
-                                       static_cast<Storage *>(scale.out.data)};
-    launch(add_outliers<Element>, thread_blocks(tiles), kCorrectedThreads, stream, task, tiles);
-  });
+  const OutlierTask task = {list, {x, result.out.dtype}, result.out, p.b, result.col_stats, p.m, p.n, p.k};
+  launch(add_outliers, thread_blocks(tiles), kCorrectedThreads, stream, task, tiles);
 }
 
 }  // namespace
@@ -137,15 +139,19 @@ hb_status hb_int8_vectorwise_dequant(hb_queue *queue, const int8_t *q, const flo
 
 hb_status hb_int8_linear_matmul(hb_queue *queue, const int8_t *a, const int8_t *b, const void *, uint64_t m, uint64_t n, uint64_t k,
                                 int32_t *out) {
-  return hb::guarded([=] { queue->push([=](cudaStream_t stream) { hb::launch_product(stream, {a, b, m, n, k}, hb::KeepSums{out}); }); });
+  return hb::guarded([=] {
+    hb::ResultOf8 result = {};
+    result.sums = out;
+    queue->push([=](cudaStream_t stream) { hb::multiply(queue, stream, {a, b, m, n, k}, result); });
+  });
 }
 
 hb_status hb_int8_mm_dequant(hb_queue *queue, const int32_t *a, const float *row_stats, const float *col_stats, const void *bias,
                              hb_dtype bias_dtype, uint64_t m, uint64_t n, hb_profile profile, void *out, hb_dtype dtype) {
   return hb::guarded([=] {
-    const hb::ScaleSums scale = {row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
+    const hb::ResultOf8 result = {nullptr, row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
     queue->push([=](cudaStream_t stream) {
-      if (m > 0) hb::launch(hb::scale_sums<hb::ScaleSums>, hb::thread_blocks(m), 256, stream, a, m, n, scale);
+      if (m > 0) hb::launch(hb::scale_sums, hb::thread_blocks(m), 256, stream, a, m, n, result);
     });
   });
 }
@@ -155,10 +161,10 @@ hb_status hb_int8_mixed_scaled_mm(hb_queue *queue, const void *x, const int8_t *
                                   uint64_t n, uint64_t k, hb_profile profile, void *out, hb_dtype dtype) {
   return hb::guarded([=] {
     const hb::Product8 product = {a, b, m, n, k};
-    const hb::ScaleSums scale = {row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
+    const hb::ResultOf8 result = {nullptr, row_stats, col_stats, {bias, bias_dtype}, profile, {out, dtype}};
     queue->push([=](cudaStream_t stream) {
-      hb::launch_product(stream, product, scale);
-      if (x && outlier_columns && m > 0 && n > 0) hb::launch_outliers(queue, stream, x, outlier_columns, product, scale);
+      hb::multiply(queue, stream, product, result);
+      if (x && outlier_columns && m > 0 && n > 0) hb::add_outliers_of(queue, stream, x, outlier_columns, product, result);
     });
   });
 }
