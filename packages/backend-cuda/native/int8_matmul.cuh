@@ -4,6 +4,7 @@
 // 32-bit integers do.
 #pragma once
 #include "int8_scale.cuh"
+#include "mma.cuh"
 
 namespace hb {
 
@@ -34,15 +35,19 @@ __device__ inline int32_t dot16(const uint4 &a, const uint4 &b, int32_t sum) {
 
 constexpr uint32_t kFewRows = 8, kColumnsOfWarp = 4, kFewRowsThreads = 256;
 
-// Thirty-two sums over the warp, of which lane i gets the i-th: each step halves what a lane still adds.
-__device__ inline int32_t sum_of_lane(int32_t (&values)[32]) {
-  HB_UNROLL for (uint32_t half = 16; half > 0; half /= 2) {
-    const bool is_upper = (threadIdx.x & half) != 0;
-    HB_UNROLL for (uint32_t i = 0; i < half; i++) {
-      const int32_t given = is_upper ? values[i] : values[i + half];
-      values[i] = (is_upper ? values[i + half] : values[i]) + __shfl_xor_sync(~0u, given, half);
-    }
+// Each lane keeps half of its values, and adds what the lane that keeps the others has of them.
+template <uint32_t half>
+__device__ void halve(int32_t (&values)[32]) {
+  const bool is_upper = (threadIdx.x & half) != 0;
+  HB_UNROLL for (uint32_t i = 0; i < half; i++) {
+    const int32_t given = is_upper ? values[i] : values[i + half];
+    values[i] = (is_upper ? values[i + half] : values[i]) + __shfl_xor_sync(~0u, given, half);
   }
+}
+
+// Thirty-two sums over the warp, of which lane i gets the i-th.
+__device__ inline int32_t sum_of_lane(int32_t (&values)[32]) {
+  halve<16>(values), halve<8>(values), halve<4>(values), halve<2>(values), halve<1>(values);
   return values[0];
 }
 
@@ -123,36 +128,50 @@ __device__ inline void add_step(const Staged8 &staged, uint32_t row, uint32_t co
   }
 }
 
-__global__ void __launch_bounds__(kTileThreads, 2) int8_tiles(Product8 p, uint64_t tiles, ResultOf8 result) {
-  __shared__ union {
-    Staged8 staged[2];
-    alignas(16) int32_t sums[kTileRows][kTileColumns + 4];
-  } shared;
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const uint32_t row = warp / 2 * 32 + lane / 8 * kThreadRows, column = warp % 2 * 32 + lane % 8 * kThreadColumns;
-  const uint64_t across = (p.n + kTileColumns - 1) / kTileColumns;
-  for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const uint64_t first_row = tile / across * kTileRows, first_column = tile % across * kTileColumns;
-    int32_t sums[kThreadRows][kThreadColumns] = {};
-    Fetched8 next;
-    next.fetch(p, first_row, first_column, 0);
-    next.put(shared.staged[0]);
+// GPUs with tensor cores for bytes have int8_mma.cuh, and no code for this.
+#if defined(HB_EMULATED)
+constexpr bool kMultipliesTiles = true;
+#else
+constexpr bool kMultipliesTiles = kCompiledCapability < kInt8MmaCapability;
+#endif
+
+__device__ inline void multiply_tile(Staged8 (&staged)[2], const Product8 &p, uint64_t first_row, uint64_t first_column, uint32_t row,
+                                     uint32_t column, int32_t (&sums)[kThreadRows][kThreadColumns]) {
+  Fetched8 next;
+  next.fetch(p, first_row, first_column, 0);
+  next.put(staged[0]);
+  __syncthreads();
+  // The next step is on its way while this one is computed.
+  uint32_t now = 0;
+  HB_UNROLL_BY(1) for (uint64_t at = 0; at < p.k; at += kTileBytes, now ^= 1) {
+    const bool goes_on = at + kTileBytes < p.k;
+    if (goes_on) next.fetch(p, first_row, first_column, at + kTileBytes);
+    add_step(staged[now], row, column, sums);
+    if (goes_on) next.put(staged[now ^ 1]);
     __syncthreads();
-    // The next step is on its way while this one is computed.
-    uint32_t now = 0;
-    HB_UNROLL_BY(1) for (uint64_t at = 0; at < p.k; at += kTileBytes, now ^= 1) {
-      const bool goes_on = at + kTileBytes < p.k;
-      if (goes_on) next.fetch(p, first_row, first_column, at + kTileBytes);
-      add_step(shared.staged[now], row, column, sums);
-      if (goes_on) next.put(shared.staged[now ^ 1]);
+  }
+}
+
+__global__ void __launch_bounds__(kTileThreads, 2) int8_tiles(Product8 p, uint64_t tiles, ResultOf8 result) {
+  if constexpr (kMultipliesTiles) {
+    __shared__ union {
+      Staged8 staged[2];
+      alignas(16) int32_t sums[kTileRows][kTileColumns + 4];
+    } shared;
+    const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const uint32_t row = warp / 2 * 32 + lane / 8 * kThreadRows, column = warp % 2 * 32 + lane % 8 * kThreadColumns;
+    const uint64_t across = (p.n + kTileColumns - 1) / kTileColumns;
+    for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+      const uint64_t first_row = tile / across * kTileRows, first_column = tile % across * kTileColumns;
+      int32_t sums[kThreadRows][kThreadColumns] = {};
+      multiply_tile(shared.staged, p, first_row, first_column, row, column, sums);
+      HB_UNROLL for (uint32_t i = 0; i < kThreadRows; i++)
+        *reinterpret_cast<int4 *>(&shared.sums[row + i][column]) = {sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
+      __syncthreads();
+      store_rows<kTileThreads, kTileColumns>(shared.sums, result, [&](uint32_t i) { return first_row + i; }, first_column, p.m, p.n);
+      // Before the next tile is staged there.
       __syncthreads();
     }
-    HB_UNROLL for (uint32_t i = 0; i < kThreadRows; i++)
-      *reinterpret_cast<int4 *>(&shared.sums[row + i][column]) = {sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
-    __syncthreads();
-    store_tile<kTileRows, kTileColumns, kTileThreads>(shared.sums, result, first_row, first_column, p.m, p.n);
-    // Before the next tile is staged there.
-    __syncthreads();
   }
 }
 

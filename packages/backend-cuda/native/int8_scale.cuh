@@ -93,10 +93,10 @@ struct ResultOf8 {
   }
 };
 
-// A tile's sums, from shared memory: every thread of the block takes the same four columns of one row after the other. A row of `sums` has four words
-// more than the tile, for the banks.
-template <uint32_t rows, uint32_t columns, uint32_t threads>
-__device__ void store_tile(const int32_t (&sums)[rows][columns + 4], const ResultOf8 &result, uint64_t first_row, uint64_t first_column, uint64_t m,
+// Rows of sums from shared memory, row_of(i) being what the i-th is in the result: a thread takes the same four columns of one row after the other.
+// What is beyond the columns lies there for the banks.
+template <uint32_t threads, uint32_t columns, uint32_t rows, uint32_t width, class RowOf>
+__device__ void store_rows(const int32_t (&sums)[rows][width], const ResultOf8 &result, const RowOf &row_of, uint64_t first_column, uint64_t m,
                            uint64_t n) {
   constexpr uint32_t kAcross = columns / kStoredTogether;
   static_assert(threads % kAcross == 0, "a thread keeps its columns");
@@ -104,8 +104,8 @@ __device__ void store_tile(const int32_t (&sums)[rows][columns + 4], const Resul
   const uint64_t column = first_column + at;
   if (column >= n) return;
   const auto four = result.columns(column, n);
-  HB_UNROLL_BY(1) for (uint32_t i = threadIdx.x / kAcross; i < rows && first_row + i < m; i += threads / kAcross)
-    result.store(four, first_row + i, column, n, *reinterpret_cast<const int4 *>(&sums[i][at]));
+  HB_UNROLL_BY(1) for (uint32_t i = threadIdx.x / kAcross; i < rows; i += threads / kAcross)
+    if (row_of(i) < m) result.store(four, row_of(i), column, n, *reinterpret_cast<const int4 *>(&sums[i][at]));
 }
 
 // Sums that are already in memory: a thread block to a row.

@@ -1,6 +1,6 @@
 // LLM.int8(): hb_int8_vectorwise_quant and -dequant, hb_int8_linear_matmul, hb_int8_mm_dequant, hb_int8_mixed_scaled_mm.
 #include "grid.h"
-#include "int8_matmul.cuh"
+#include "int8_mma.cuh"
 #include "int8_outliers.cuh"
 #include "int8_pad.cuh"
 #include "int8_rows.cuh"
@@ -64,13 +64,34 @@ class Scratch {
   void *data_;
 };
 
-void launch_product(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
+void launch_tiles(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
+  const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
+  launch(int8_tiles, thread_blocks(tiles), kTileThreads, stream, p, tiles, result);
+}
+
+template <class Tile>
+void launch_mma(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
+  const TileOrder order = {ceil_div(p.m, Tile::kRows), ceil_div(p.n, Tile::kColumns)};
+  const uint64_t tiles = order.down * order.across;
+  launch(int8_mma<Tile>, thread_blocks(tiles), Tile::kThreads, stream, p, tiles, order, result);
+}
+
+// Large tiles where they are not mostly empty and keep half of the device busy.
+bool is_large(const Product8 &p, const DeviceTraits &device) {
+  const uint64_t tiles = ceil_div(p.m, LargeMmaTile::kRows) * ceil_div(p.n, LargeMmaTile::kColumns);
+  return p.m > SmallMmaTile::kRows && 2 * tiles >= static_cast<uint64_t>(device.multiprocessors);
+}
+
+void launch_product(cudaStream_t stream, const DeviceTraits &device, const Product8 &p, const ResultOf8 &result) {
   if (p.m <= kFewRows) {
     const uint64_t blocks = ceil_div(p.n, kFewRowsThreads / 32 * kColumnsOfWarp);
     launch(int8_few_rows, thread_blocks(blocks), kFewRowsThreads, stream, p, result);
+  } else if (device.capability < kInt8MmaCapability) {
+    launch_tiles(stream, p, result);
+  } else if (is_large(p, device)) {
+    launch_mma<LargeMmaTile>(stream, p, result);
   } else {
-    const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
-    launch(int8_tiles, thread_blocks(tiles), kTileThreads, stream, p, tiles, result);
+    launch_mma<SmallMmaTile>(stream, p, result);
   }
 }
 
@@ -81,12 +102,14 @@ void pad(cudaStream_t stream, const int8_t *from, uint64_t rows, uint64_t k, uin
 // Rows that are no multiple of 16 bytes, which models do not have, are copied first.
 void multiply(hb_queue *queue, cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
   if (p.m == 0 || p.n == 0) return;
-  if (p.k % kBytesTogether == 0 && is_aligned(p.a, kBytesTogether) && is_aligned(p.b, kBytesTogether)) return launch_product(stream, p, result);
+  if (p.k % kBytesTogether == 0 && is_aligned(p.a, kBytesTogether) && is_aligned(p.b, kBytesTogether))
+    return launch_product(stream, queue->traits(), p, result);
   const uint64_t padded = ceil_div(p.k, kBytesTogether) * kBytesTogether;
   const Scratch a(queue, p.m * padded), b(queue, p.n * padded);
   pad(stream, p.a, p.m, p.k, padded, a);
   pad(stream, p.b, p.n, p.k, padded, b);
-  launch_product(stream, {reinterpret_cast<int8_t *>(a.words()), reinterpret_cast<int8_t *>(b.words()), p.m, p.n, padded}, result);
+  const Product8 whole = {reinterpret_cast<int8_t *>(a.words()), reinterpret_cast<int8_t *>(b.words()), p.m, p.n, padded};
+  launch_product(stream, queue->traits(), whole, result);
 }
 
 void add_outliers_of(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ResultOf8 &result) {

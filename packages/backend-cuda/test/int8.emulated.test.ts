@@ -57,6 +57,23 @@ beforeEach(({ skip }) => {
   if (noEmulation) skip(noEmulation);
 });
 
+/** The device of these tests is another one. */
+function useCapability(capability: string): void {
+  let usual: Backend;
+  beforeAll(async () => {
+    if (noEmulation) return;
+    usual = cuda;
+    process.env["HALFBYTE_EMULATED_CAPABILITY"] = capability;
+    cuda = await openEmulated();
+  });
+  afterAll(async () => {
+    delete process.env["HALFBYTE_EMULATED_CAPABILITY"];
+    if (noEmulation) return;
+    await cuda.dispose();
+    cuda = usual;
+  });
+}
+
 const dtypes = ["float32", "float16", "bfloat16"] as const;
 
 const normals = (size: number, seed: number, scale = 1): Float32Array => {
@@ -171,40 +188,44 @@ const product = (m: number, n: number, k: number) => (backend: Backend) => [
   }).out,
 ];
 
-describe("integer products", () => {
+/** Tensor cores for bytes, and none. The emulated device has four multiprocessors, which two large tiles keep half busy. */
+const capabilities = ["9.0", "7.0"] as const;
+
+describe.for(capabilities)("integer products, compute capability %s", (capability) => {
+  useCapability(capability);
+
   it("of few rows: every number of them, odd columns, every alignment", async () => {
-    for (let m = 1; m <= 8; m++)
-      for (const [n, k] of [
-        [1, 1],
-        [17, 48],
-        [5, 33],
-        [33, 530],
-        [4, 1024],
-      ] as const)
-        await expectSameBytes(product(m, n, k));
+    const shapes = [
+      [1, 1],
+      [17, 48],
+      [5, 33],
+      [33, 530],
+      [4, 1024],
+    ] as const;
+    for (let m = 1; m <= 8; m++) for (const [n, k] of shapes) await expectSameBytes(product(m, n, k));
   });
 
-  it("of tiles: inside, at the edges, at every alignment", async () => {
-    for (const [m, n, k] of [
-      [128, 64, 64],
-      [9, 1, 1],
-      [9, 63, 15],
-      [130, 66, 80],
-      [129, 68, 61],
-      [200, 130, 200],
-      [40, 64, 4],
-    ] as const)
-      await expectSameBytes(product(m, n, k));
-  });
+  it.for([
+    [128, 128, 64],
+    [9, 1, 1],
+    [9, 63, 15],
+    [65, 128, 48],
+    [40, 33, 700],
+    [130, 66, 80],
+    [129, 68, 61],
+    [200, 257, 200],
+    [40, 64, 4],
+    [1100, 130, 16],
+  ] as const)("of tiles: %d rows, %d columns, k = %d", ([m, n, k]) => expectSameBytes(product(m, n, k)));
 
   it("wrap as 32-bit integers do, beyond k = 131 071", async () => {
     const k = 131_073;
     for (const m of [1, 9]) {
       const [a, b] = [new Int8Array(m * k).fill(-128), new Int8Array(k).fill(-128)];
-      await expectSameBytes((backend) => [
-        backend.kernels.int8LinearMatmul({ a: backend.tensor("int8", [m, k], a), b: backend.tensor("int8", [1, k], b) })
-          .out,
-      ]);
+      await expectSameBytes((backend) => {
+        const args = { a: backend.tensor("int8", [m, k], a), b: backend.tensor("int8", [1, k], b) };
+        return [backend.kernels.int8LinearMatmul(args).out];
+      });
     }
   });
 });
@@ -238,21 +259,28 @@ const shapes = [
   [3, 12, 64],
   [20, 9, 17],
   [130, 68, 32],
+  [65, 30, 21],
 ] as const;
 
-describe.for(profiles)("scaled products, profile %s", (profile) => {
-  it.for(dtypes)("to %s have the reference's bits, with a bias of each dtype and without", async (dtype) => {
-    for (const [m, n, k] of shapes)
-      for (const bias of [undefined, ...dtypes]) {
-        const layer = { m, n, k, dtype, bias, profile };
-        await expectSameBytes((backend) => {
-          const args = { ...operands(backend, layer), dtype };
-          const { out: a } = backend.kernels.int8LinearMatmul(args);
-          return [backend.kernels.int8ScaledMm(args).out, backend.kernels.int8MmDequant({ ...args, a }).out];
-        });
-      }
-  });
-});
+const everyWay = profiles.flatMap((profile) => capabilities.map((capability) => ({ profile, capability })));
+describe.for(everyWay)(
+  "scaled products, profile $profile, compute capability $capability",
+  ({ profile, capability }) => {
+    useCapability(capability);
+
+    it.for(dtypes)("to %s have the reference's bits, with a bias of each dtype and without", async (dtype) => {
+      for (const [m, n, k] of shapes)
+        for (const bias of [undefined, ...dtypes]) {
+          const layer = { m, n, k, dtype, bias, profile };
+          await expectSameBytes((backend) => {
+            const args = { ...operands(backend, layer), dtype };
+            const { out: a } = backend.kernels.int8LinearMatmul(args);
+            return [backend.kernels.int8ScaledMm(args).out, backend.kernels.int8MmDequant({ ...args, a }).out];
+          });
+        }
+    });
+  },
+);
 
 const roundoff = { float32: 2 ** -24, float16: 2 ** -11, bfloat16: 2 ** -8 } as const;
 

@@ -29,6 +29,9 @@ struct alignas(16) uint4 {
 struct alignas(16) int4 {
   int32_t x, y, z, w;
 };
+struct alignas(8) int2 {
+  int32_t x, y;
+};
 struct alignas(8) uint2 {
   uint32_t x, y;
 };

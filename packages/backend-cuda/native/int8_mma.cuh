@@ -1,0 +1,152 @@
+// The product of int8_matmul.cuh on tensor cores (mma.cuh), for many rows: tiles of both operands come through shared memory in several stages, of
+// which one is multiplied while the next ones are on their way.
+#pragma once
+#include "async_copy.cuh"
+#include "int8_matmul.cuh"
+
+namespace hb {
+
+// A thread block's part of the result, and a warp's part of that; how many bytes of k a stage holds, and how many stages there are.
+template <uint32_t rows, uint32_t columns, uint32_t warp_rows, uint32_t warp_columns, uint32_t bytes, uint32_t stages>
+struct MmaTile {
+  static constexpr uint32_t kRows = rows, kColumns = columns, kBytes = bytes, kStages = stages;
+  static constexpr uint32_t kWarpRows = warp_rows, kWarpColumns = warp_columns;
+  static constexpr uint32_t kWarpsAcross = columns / warp_columns, kWarpsDown = rows / warp_rows;
+  static constexpr uint32_t kThreads = 32 * kWarpsAcross * kWarpsDown;
+};
+
+// For speed of the tensor cores, and for speed of memory, when there are few rows or few tiles: both fill 48 KiB.
+using LargeMmaTile = MmaTile<128, 128, 64, 64, 64, 3>;
+using SmallMmaTile = MmaTile<64, 32, 16, 32, 128, 4>;
+
+// Rows of a stage. Their 16-byte pieces change places from row to row, so that eight rows of one piece lie in different banks.
+template <uint32_t rows, uint32_t bytes>
+struct SwizzledRows {
+  static constexpr uint32_t kPieces = bytes / kBytesTogether;
+  alignas(128) uint8_t data[rows * bytes];
+
+  __device__ uint8_t *at(uint32_t row, uint32_t piece) {
+    return data + row * bytes + (piece ^ row / (128 / bytes) % kPieces) * kBytesTogether;
+  }
+
+  // Starts the copies of rows [first, first + rows) of a matrix of `lines`, from byte `at` of each; zeros where it has none.
+  template <uint32_t threads>
+  __device__ void fill(const int8_t *matrix, uint64_t first, uint64_t lines, uint64_t at, uint64_t k) {
+    static_assert(rows * kPieces % threads == 0, "every thread copies as much");
+    HB_UNROLL for (uint32_t i = 0; i < rows * kPieces / threads; i++) {
+      const uint32_t index = threadIdx.x + i * threads, row = index / kPieces, piece = index % kPieces;
+      const uint64_t byte = at + piece * kBytesTogether;
+      copy_async(this->at(row, piece), matrix + (first + row) * k + byte, first + row < lines && byte < k);
+    }
+  }
+};
+
+template <class Tile>
+struct MmaStage {
+  SwizzledRows<Tile::kRows, Tile::kBytes> a;
+  SwizzledRows<Tile::kColumns, Tile::kBytes> b;
+
+  __device__ void fill(const Product8 &p, uint64_t first_row, uint64_t first_column, uint64_t at) {
+    a.template fill<Tile::kThreads>(p.a, first_row, p.m, at, p.k);
+    b.template fill<Tile::kThreads>(p.b, first_column, p.n, at, p.k);
+  }
+};
+
+// What a warp holds of the result, in pieces of 16 rows and 8 columns.
+template <class Tile>
+struct MmaSums {
+  static constexpr uint32_t kDown = Tile::kWarpRows / 16, kAcross = Tile::kWarpColumns / 8;
+  int32_t pieces[kDown][kAcross][4] = {};
+
+  __device__ void add(MmaStage<Tile> &stage, uint32_t row, uint32_t column) {
+    const uint32_t lane = threadIdx.x % 32;
+    HB_UNROLL for (uint32_t k = 0; k < Tile::kBytes / kBytesTogether; k += 2) {
+      uint32_t a[kDown][4], b[kAcross][2];
+      HB_UNROLL for (uint32_t i = 0; i < kDown; i++) load_matrices(a[i], stage.a.at(row + 16 * i + lane % 16, k + lane / 16));
+      HB_UNROLL for (uint32_t j = 0; j < kAcross; j += 2) {
+        uint32_t two[4];
+        load_matrices(two, stage.b.at(column + 8 * j + lane % 8 + lane / 16 * 8, k + lane / 8 % 2));
+        b[j][0] = two[0], b[j][1] = two[1], b[j + 1][0] = two[2], b[j + 1][1] = two[3];
+      }
+      HB_UNROLL for (uint32_t i = 0; i < kDown; i++)
+        HB_UNROLL for (uint32_t j = 0; j < kAcross; j++) Int8Mma::multiply(pieces[i][j], a[i], b[j]);
+    }
+  }
+
+  // The pieces of one of the 16-row bands to shared memory.
+  template <uint32_t width>
+  __device__ void put(uint32_t band, int32_t (*sums)[width], uint32_t row, uint32_t column) const {
+    const uint32_t g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+    HB_UNROLL for (uint32_t i = 0; i < kDown; i++) {
+      // An index known when it is compiled: the sums stay in registers.
+      if (i != band) continue;
+      HB_UNROLL for (uint32_t j = 0; j < kAcross; j++) {
+        const int32_t(&c)[4] = pieces[i][j];
+        *reinterpret_cast<int2 *>(&sums[row + g][column + 8 * j + 2 * t]) = {c[0], c[1]};
+        *reinterpret_cast<int2 *>(&sums[row + g + 8][column + 8 * j + 2 * t]) = {c[2], c[3]};
+      }
+    }
+  }
+};
+
+// Where a tile begins. Eight rows of tiles go side by side, so that what neighbours read stays in the cache.
+struct TileOrder {
+  uint64_t down, across;
+
+  __device__ uint64_t row_of(uint64_t tile) const { return band(tile) * kBand + tile % (kBand * across) % height(tile); }
+  __device__ uint64_t column_of(uint64_t tile) const { return tile % (kBand * across) / height(tile); }
+
+ private:
+  static constexpr uint64_t kBand = 8;
+  __device__ uint64_t band(uint64_t tile) const { return tile / (kBand * across); }
+  __device__ uint64_t height(uint64_t tile) const { return min(kBand, down - band(tile) * kBand); }
+};
+
+template <class Tile>
+__device__ void multiply_tile(MmaStage<Tile> (&stages)[Tile::kStages], const Product8 &p, uint64_t first_row, uint64_t first_column, uint32_t row,
+                              uint32_t column, MmaSums<Tile> &sums) {
+  HB_UNROLL for (uint32_t i = 0; i + 1 < Tile::kStages; i++) {
+    stages[i].fill(p, first_row, first_column, i * Tile::kBytes);
+    end_copy_group();
+  }
+  uint32_t now = 0, last = Tile::kStages - 1;
+  HB_UNROLL_BY(1) for (uint64_t at = 0; at < p.k; at += Tile::kBytes) {
+    await_copies<static_cast<int>(Tile::kStages) - 2>();
+    // After it everyone has this stage's bytes, and is done with those that the next copies replace.
+    __syncthreads();
+    stages[last].fill(p, first_row, first_column, at + (Tile::kStages - 1) * Tile::kBytes);
+    end_copy_group();
+    sums.add(stages[now], row, column);
+    last = now;
+    now = now + 1 < Tile::kStages ? now + 1 : 0;
+  }
+  await_copies<0>();
+  __syncthreads();
+}
+
+template <class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, 2) int8_mma(Product8 p, uint64_t tiles, TileOrder order, ResultOf8 result) {
+  if constexpr (kCompiledCapability >= Int8Mma::kCapability) {
+    // Eight words between the rows, for the banks.
+    __shared__ union {
+      MmaStage<Tile> stages[Tile::kStages];
+      alignas(16) int32_t sums[16 * Tile::kWarpsDown][Tile::kColumns + 8];
+    } shared;
+    const uint32_t warp = threadIdx.x / 32, warp_row = warp / Tile::kWarpsAcross, column = warp % Tile::kWarpsAcross * Tile::kWarpColumns;
+    for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+      const uint64_t first_row = order.row_of(tile) * Tile::kRows, first_column = order.column_of(tile) * Tile::kColumns;
+      MmaSums<Tile> sums;
+      multiply_tile<Tile>(shared.stages, p, first_row, first_column, warp_row * Tile::kWarpRows, column, sums);
+      HB_UNROLL_BY(1) for (uint32_t band = 0; band < Tile::kWarpRows / 16; band++) {
+        sums.put(band, shared.sums, 16 * warp_row, column);
+        __syncthreads();
+        const auto row_of = [&](uint32_t i) { return first_row + i / 16 * Tile::kWarpRows + 16 * band + i % 16; };
+        store_rows<Tile::kThreads, Tile::kColumns>(shared.sums, result, row_of, first_column, p.m, p.n);
+        // Before the next band, or tile, is put there.
+        __syncthreads();
+      }
+    }
+  }
+}
+
+}  // namespace hb
