@@ -64,66 +64,103 @@ __global__ void __launch_bounds__(kListThreads) list_outliers(const uint8_t *mas
 
 // ── What they add ──
 
-constexpr uint32_t kCorrectedRows = 64, kCorrectedColumns = 64, kCorrectedThreads = 256, kOutliersAtOnce = 16;
-
-struct OutlierTask {
+// Of one dtype, through which upstream rounds the decoded weight too.
+struct OutlierOperands {
   OutlierList list;
-  // Of one dtype, through which upstream rounds the decoded weight too.
   Floats x;
-  MutableFloats out;
   const int8_t *b;
   const float *col_stats;
   uint64_t m, n, k;
 
-  __device__ float activation(uint64_t row, uint32_t column) const { return row < m ? x.at(row * k + column) : 0; }
+  __device__ float activation(uint64_t row, uint32_t column) const { return x.at(row * k + column); }
 
   __device__ float weight(uint64_t row, uint32_t column) const {
-    if (row >= n) return 0;
     const float decoded = decode_int8(static_cast<uint8_t>(b[row * k + column]), col_stats[row]);
-    return x.dtype == HB_FLOAT16 ? Float16::widen(Float16::narrow(decoded)) : x.dtype == HB_BFLOAT16 ? Bfloat16::widen(Bfloat16::narrow(decoded)) : decoded;
-  }
-
-  // The integer part is there, rounded to the dtype, as upstream has it.
-  __device__ void add(uint64_t row, uint64_t column, float sum) const {
-    if (row >= m || column >= n) return;
-    const uint64_t i = row * n + column;
-    out.put(i, __fadd_rn(Floats{out.data, out.dtype}.at(i), sum));
+    if (x.dtype == HB_FLOAT32) return decoded;
+    return x.dtype == HB_FLOAT16 ? Float16::widen(Float16::narrow(decoded)) : Bfloat16::widen(Bfloat16::narrow(decoded));
   }
 };
 
-// out += x[:, listed] · weight[:, listed]ᵀ. Sums run over the columns in ascending order, fused, in f32.
-__global__ void __launch_bounds__(kCorrectedThreads, 2) add_outliers(OutlierTask task, uint64_t tiles) {
-  // Every thread stages, and computes, so many rows and columns of a tile.
-  constexpr uint32_t kEach = 4, kAcross = kCorrectedColumns / kEach, kLines = kCorrectedThreads / kOutliersAtOnce;
-  static_assert(kLines * kEach == kCorrectedRows && kLines * kEach == kCorrectedColumns, "a tile is staged at once");
-  __shared__ float x[kOutliersAtOnce][kCorrectedRows + 1], weight[kOutliersAtOnce][kCorrectedColumns + 1];
-  const uint32_t count = *task.list.count;
+// The listed columns of both operands side by side, for results of several tiles: an operand has them in a byte or two of each 32 that are read.
+struct GatheredOutliers {
+  float *x, *weight;
+  // Columns there is room for; with more on the list nothing is gathered.
+  uint32_t capacity;
+
+  __device__ bool holds(uint32_t count) const { return count <= capacity; }
+};
+
+constexpr uint32_t kGatherThreads = 256, kGatheredAtOnce = 16;
+
+// Rows of x, and after them of the weight.
+__global__ void __launch_bounds__(kGatherThreads) gather_outliers(OutlierOperands from, GatheredOutliers to) {
+  const uint32_t count = *from.list.count, lines = kGatherThreads / kGatheredAtOnce;
+  if (!to.holds(count)) return;
+  for (uint64_t line = static_cast<uint64_t>(blockIdx.x) * lines + threadIdx.x / kGatheredAtOnce; line < from.m + from.n; line += gridDim.x * lines)
+    HB_UNROLL_BY(1) for (uint32_t i = threadIdx.x % kGatheredAtOnce; i < count; i += kGatheredAtOnce) {
+      const uint32_t column = from.list.columns[i];
+      if (line < from.m) to.x[line * to.capacity + i] = from.activation(line, column);
+      else to.weight[(line - from.m) * to.capacity + i] = from.weight(line - from.m, column);
+    }
+}
+
+constexpr uint32_t kCorrectedRows = 64, kCorrectedColumns = 64, kCorrectedThreads = 256, kOutliersAtOnce = 16;
+// Every thread stages, and computes, so many rows and columns of a tile.
+constexpr uint32_t kCorrectedEach = 4;
+
+// The next outliers' part of a tile. Four words more than there are rows, for the banks.
+struct StagedOutliers {
+  alignas(16) float x[kOutliersAtOnce][kCorrectedRows + 4];
+  alignas(16) float weight[kOutliersAtOnce][kCorrectedColumns + 4];
+
+  __device__ void stage(const OutlierOperands &from, const GatheredOutliers &gathered, uint32_t at, uint32_t count, uint64_t first_row,
+                        uint64_t first_column) {
+    constexpr uint32_t kLines = kCorrectedThreads / kOutliersAtOnce;
+    static_assert(kLines * kCorrectedEach == kCorrectedRows && kLines * kCorrectedEach == kCorrectedColumns, "a tile is staged at once");
+    const uint32_t staged = threadIdx.x % kOutliersAtOnce, outlier = at + staged;
+    const bool is_there = outlier < count, is_gathered = gathered.holds(count);
+    const uint32_t column = is_there ? from.list.columns[outlier] : 0;
+    HB_UNROLL for (uint32_t i = 0; i < kCorrectedEach; i++) {
+      const uint32_t line = threadIdx.x / kOutliersAtOnce + i * kLines;
+      const uint64_t row_x = first_row + line, row_b = first_column + line;
+      float of_x = 0, of_weight = 0;
+      if (is_there && row_x < from.m) of_x = is_gathered ? gathered.x[row_x * gathered.capacity + outlier] : from.activation(row_x, column);
+      if (is_there && row_b < from.n) of_weight = is_gathered ? gathered.weight[row_b * gathered.capacity + outlier] : from.weight(row_b, column);
+      x[staged][line] = of_x;
+      weight[staged][line] = of_weight;
+    }
+  }
+};
+
+// out += x[:, listed] · weight[:, listed]ᵀ. The integer part is there, rounded to the dtype, as upstream has it. Sums run over the columns in ascending
+// order, fused, in f32.
+__global__ void __launch_bounds__(kCorrectedThreads, 2) add_outliers(OutlierOperands from, GatheredOutliers gathered, MutableFloats out, uint64_t tiles) {
+  constexpr uint32_t kEach = kCorrectedEach, kAcross = kCorrectedColumns / kEach;
+  __shared__ StagedOutliers shared;
+  const uint32_t count = *from.list.count;
   if (count == 0) return;
-  const uint32_t staged = threadIdx.x % kOutliersAtOnce, line = threadIdx.x / kOutliersAtOnce;
-  const uint32_t row = threadIdx.x / kAcross, column = threadIdx.x % kAcross;
-  const uint64_t across = (task.n + kCorrectedColumns - 1) / kCorrectedColumns;
+  const uint32_t row = threadIdx.x / kAcross * kEach, column = threadIdx.x % kAcross;
+  const uint64_t across = (from.n + kCorrectedColumns - 1) / kCorrectedColumns;
   for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const uint64_t first_row = tile / across * kCorrectedRows, first_column = tile % across * kCorrectedColumns;
     float sums[kEach][kEach] = {};
     HB_UNROLL_BY(1) for (uint32_t at = 0; at < count; at += kOutliersAtOnce) {
-      const bool is_there = at + staged < count;
-      const uint32_t outlier = is_there ? task.list.columns[at + staged] : 0;
-      HB_UNROLL for (uint32_t i = 0; i < kEach; i++) {
-        const uint32_t at_line = line + i * kLines;
-        x[staged][at_line] = is_there ? task.activation(first_row + at_line, outlier) : 0;
-        weight[staged][at_line] = is_there ? task.weight(first_column + at_line, outlier) : 0;
-      }
+      shared.stage(from, gathered, at, count, first_row, first_column);
       __syncthreads();
       const uint32_t here = min(kOutliersAtOnce, count - at);
-      HB_UNROLL_BY(1) for (uint32_t k = 0; k < here; k++)
+      HB_UNROLL_BY(1) for (uint32_t k = 0; k < here; k++) {
+        const float4 x = *reinterpret_cast<const float4 *>(&shared.x[k][row]);
+        const float of_rows[kEach] = {x.x, x.y, x.z, x.w};
         HB_UNROLL for (uint32_t i = 0; i < kEach; i++)
-          HB_UNROLL for (uint32_t j = 0; j < kEach; j++)
-            sums[i][j] = __fmaf_rn(x[k][row + i * kAcross], weight[k][column + j * kAcross], sums[i][j]);
+          HB_UNROLL for (uint32_t j = 0; j < kEach; j++) sums[i][j] = __fmaf_rn(of_rows[i], shared.weight[k][column + j * kAcross], sums[i][j]);
+      }
       __syncthreads();
     }
     HB_UNROLL for (uint32_t i = 0; i < kEach; i++)
-      HB_UNROLL for (uint32_t j = 0; j < kEach; j++)
-        task.add(first_row + row + i * kAcross, first_column + column + j * kAcross, sums[i][j]);
+      HB_UNROLL for (uint32_t j = 0; j < kEach; j++) {
+        const uint64_t r = first_row + row + i, c = first_column + column + j * kAcross, index = r * from.n + c;
+        if (r < from.m && c < from.n) out.put(index, __fadd_rn(Floats{out.data, out.dtype}.at(index), sums[i][j]));
+      }
   }
 }
 

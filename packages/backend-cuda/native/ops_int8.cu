@@ -112,13 +112,21 @@ void multiply(hb_queue *queue, cudaStream_t stream, const Product8 &p, const Res
   launch_product(stream, queue->traits(), whole, result);
 }
 
+// Outlier columns that are gathered, when the result has several rows of tiles: models have fewer.
+constexpr uint64_t kMostGathered = 128;
+
 void add_outliers_of(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ResultOf8 &result) {
   const Scratch scratch(queue, (p.k + 1) * sizeof(uint32_t));
   const OutlierList list = {scratch.words(), scratch.words() + 1};
   launch(list_outliers, 1, kListThreads, stream, mask, p.k, list);
-  const uint64_t tiles = ceil_div(p.m, kCorrectedRows) * ceil_div(p.n, kCorrectedColumns);
-  const OutlierTask task = {list, {x, result.out.dtype}, result.out, p.b, result.col_stats, p.m, p.n, p.k};
-  launch(add_outliers, thread_blocks(tiles), kCorrectedThreads, stream, task, tiles);
+  const uint64_t capacity = p.m > kCorrectedRows ? std::min(p.k, kMostGathered) : 0;
+  const Scratch room(queue, (p.m + p.n) * capacity * sizeof(float));
+  float *const listed = reinterpret_cast<float *>(room.words());
+  const OutlierOperands from = {list, {x, result.out.dtype}, p.b, result.col_stats, p.m, p.n, p.k};
+  const GatheredOutliers gathered = {listed, listed + p.m * capacity, static_cast<uint32_t>(capacity)};
+  const uint64_t lines = p.m + p.n, tiles = ceil_div(p.m, kCorrectedRows) * ceil_div(p.n, kCorrectedColumns);
+  if (capacity > 0) launch(gather_outliers, thread_blocks(ceil_div(lines, kGatherThreads / kGatheredAtOnce)), kGatherThreads, stream, from, gathered);
+  launch(add_outliers, thread_blocks(tiles), kCorrectedThreads, stream, from, gathered, result.out, tiles);
 }
 
 }  // namespace
@@ -134,15 +142,18 @@ hb_status hb_int8_vectorwise_quant(hb_queue *queue, const void *x, hb_dtype dtyp
                                    float *row_stats, uint8_t *outlier_columns, int64_t *fault) {
   return hb::guarded([=] {
     queue->push([=](cudaStream_t stream) {
-      auto *first_fault = reinterpret_cast<unsigned long long *>(fault);
       if (fault) hb::expect(cudaMemsetAsync(fault, 0xff, sizeof *fault, stream), "cudaMemsetAsync");
       if (k > 0) hb::expect(cudaMemsetAsync(outlier_columns, 0, k, stream), "cudaMemsetAsync");
       if (rows == 0) return;
       hb::with_element(dtype, [&](auto element) {
         using Element = decltype(element);
-        const auto *data = static_cast<const typename Element::Storage *>(x);
-        auto *codes = reinterpret_cast<uint8_t *>(q);
-        hb::quantize_rows_of<Element>(stream, {data, rows, k, threshold, true, true, false, codes, row_stats, outlier_columns, first_fault});
+        hb::QuantizeRowsTask<Element> task = {};
+        task.x = static_cast<const typename Element::Storage *>(x);
+        task.rows = rows, task.k = k, task.threshold = threshold;
+        task.measures = task.encodes = true;
+        task.q = reinterpret_cast<uint8_t *>(q), task.row_stats = row_stats, task.outlier_columns = outlier_columns;
+        task.fault = reinterpret_cast<unsigned long long *>(fault);
+        hb::quantize_rows_of(stream, task);
       });
     });
   });

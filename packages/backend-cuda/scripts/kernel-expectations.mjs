@@ -21,6 +21,14 @@ export const instructions = {
  */
 export const expectations = [
   { kernel: "quantize_grouped", needs: "16-byte loads" },
+  { kernel: "quantize_rows", needs: "16-byte loads", instances: /Lj8E/ },
+  { kernel: "dequantize_rows", needs: "16-byte stores", instances: /Lj8E/ },
+  { kernel: "int8_few_rows", needs: "16-byte loads" },
+  { kernel: "int8_few_rows", needs: "products of four bytes", from: 61 },
+  { kernel: "int8_mma", needs: "tensor-core products of bytes", from: 75 },
+  { kernel: "int8_mma", needs: "fragments loaded as matrices", from: 75 },
+  { kernel: "int8_mma", needs: "copies to shared memory that nobody waits for", from: 80 },
+  { kernel: "scale_sums", needs: "16-byte loads" },
   { kernel: "dequantize", needs: "16-byte stores" },
   { kernel: "quantization_error", needs: "16-byte loads" },
   { kernel: "optimizer_32bit", needs: "16-byte loads" },

@@ -322,6 +322,15 @@ describe.for(profiles)("mixed products, profile %s", (profile) => {
     await expectMixed({ m: 2, n: 3, k, dtype: "float16", profile }, mask);
   });
 
+  it("gathers the columns when there are several rows of tiles, unless they are too many", async () => {
+    const [m, n, k] = [70, 5, 150];
+    for (const dtype of dtypes)
+      for (const last of [10, 127, 128, 150]) {
+        const mask = Uint8Array.from({ length: k }, (_, column) => (column < last ? 1 : 0));
+        await expectMixed({ m, n, k, dtype, profile }, mask);
+      }
+  });
+
   it("without outliers are the scaled product to the bit, −0 too", async () => {
     const [m, n, k] = [3, 4, 16];
     const layer = { m, n, k, dtype: "float16", profile } as const;
