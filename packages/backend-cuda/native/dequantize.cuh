@@ -2,13 +2,14 @@
 #pragma once
 #include "elements.cuh"
 #include "halfbyte_formats.h"
+#include "scales.cuh"
 
 namespace hb {
 
 // Codes in memory, and what they are multiplied with.
 struct Coded {
   const uint8_t *codes;
-  const float *absmax;
+  BlockScales absmax;
   const float *table;
   uint64_t size;
   BlockOf block_of;
@@ -27,8 +28,8 @@ struct Coded {
   // The absmax of eight elements, which straddle blocks only where those are no multiple of eight.
   __device__ void load_scales(uint64_t first, float (&scales)[kPerThread]) const {
     const bool is_one = block_of.size() % kPerThread == 0;
-    const float common = absmax[block_of(first)];
-    for (uint32_t i = 0; i < kPerThread; i++) scales[i] = is_one || first + i >= size ? common : absmax[block_of(first + i)];
+    const float common = absmax.at(block_of(first));
+    for (uint32_t i = 0; i < kPerThread; i++) scales[i] = is_one || first + i >= size ? common : absmax.at(block_of(first + i));
   }
 };
 

@@ -2,26 +2,9 @@
 #pragma once
 #include "device_traits.h"
 #include "elements.cuh"
+#include "scales.cuh"
 
 namespace hb {
-
-// What codes are multiplied with, block by block: f32 numbers, or 8-bit codes that have scales themselves.
-struct BlockScales {
-  const float *absmax;  // null when nested
-  const uint8_t *codes;
-  const float *nested_absmax, *nested_code;
-  BlockOf nested_block_of;
-  // Added in f32; 0 adds nothing, because adding 0 would turn −0 into +0.
-  float offset;
-
-  __device__ float at(uint64_t block) const {
-    if (absmax) return absmax[block];
-    const float scaled = __fmul_rn(nested_code[codes[block]], nested_absmax[nested_block_of(block)]);
-    return offset != 0 ? __fadd_rn(scaled, offset) : scaled;
-  }
-};
-
-inline BlockScales plain_scales(const float *absmax) { return {absmax, nullptr, nullptr, nullptr, BlockOf(1), 0}; }
 
 // W[n, k], row after row: two codes to a byte, the first in the high nibble. Rows of odd length begin in the middle of one.
 struct Weight4 {

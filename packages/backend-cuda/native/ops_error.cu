@@ -25,7 +25,7 @@ void enqueue_error(hb_queue *queue, const void *x, hb_dtype dtype, const Coded &
 extern "C" hb_status hb_quantization_error(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t size, const void *codes, const float *absmax,
                                            const float *code, uint32_t entries, uint64_t block_size, float *sums) {
   return hb::guarded([=] {
-    const hb::Coded weight = {static_cast<const uint8_t *>(codes), absmax, code, size, hb::BlockOf(block_size)};
+    const hb::Coded weight = {static_cast<const uint8_t *>(codes), hb::plain_scales(absmax), code, size, hb::BlockOf(block_size)};
     if (!code) hb::enqueue_error<hb::SignedBytes>(queue, x, dtype, weight, sums);
     else if (entries == 16) hb::enqueue_error<hb::Nibbles>(queue, x, dtype, weight, sums);
     else hb::enqueue_error<hb::Bytes>(queue, x, dtype, weight, sums);

@@ -27,4 +27,13 @@ hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uin
   const hb::Weight4 weight = {codes, hb::plain_scales(absmax), code, block_size};
   return hb::guarded([=] { hb::enqueue_gemm_4bit(queue, {x, dtype, weight, accuracy, bias, bias_dtype, m, n, k, out}); });
 }
+
+hb_status hb_gemm_4bit_nested(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const uint8_t *absmax,
+                              const float *nested_absmax, const float *nested_code, uint32_t nested_block_size, float offset, const float *code,
+                              uint32_t block_size, hb_accuracy accuracy, const void *bias, hb_dtype bias_dtype, uint64_t m, uint64_t n, uint64_t k,
+                              void *out) {
+  const hb::BlockScales scales = hb::nested_scales(absmax, nested_absmax, nested_code, nested_block_size, offset);
+  const hb::Weight4 weight = {codes, scales, code, block_size};
+  return hb::guarded([=] { hb::enqueue_gemm_4bit(queue, {x, dtype, weight, accuracy, bias, bias_dtype, m, n, k, out}); });
+}
 }

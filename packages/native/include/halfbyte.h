@@ -126,6 +126,12 @@ HB_API hb_status hb_quantize_4bit(hb_queue *queue, const void *x, hb_dtype dtype
 /* absmax: f32 block scales. host_code has 16 entries, in code order. */
 HB_API hb_status hb_dequantize_4bit(hb_queue *queue, const uint8_t *codes, const float *absmax, const float *code, uint64_t size,
                                     uint32_t block_size, void *out, hb_dtype dtype);
+/* hb_dequantize_4bit and, below, hb_gemm_4bit of a weight whose scales are codes themselves, decoded on the way: of block b
+ * nested_code[absmax[b]]·nested_absmax[b / nested_block_size] (+ offset when it is not 0), each operation rounded once. nested_block_size is a power
+ * of two. Without these, callers decode the scales beforehand. */
+HB_OPTIONAL hb_status hb_dequantize_4bit_nested(hb_queue *queue, const uint8_t *codes, const uint8_t *absmax, const float *nested_absmax,
+                                                const float *nested_code, uint32_t nested_block_size, float offset, const float *code,
+                                                uint64_t size, uint32_t block_size, void *out, hb_dtype dtype);
 HB_API hb_status hb_quantize_blockwise(hb_queue *queue, const void *x, hb_dtype dtype, uint64_t size, const float *code,
                                        uint64_t block_size, hb_profile profile, uint8_t *codes, float *absmax, int64_t *fault);
 /* out = code[q]·absmax (+ offset when it is not 0). */
@@ -142,6 +148,10 @@ HB_API hb_status hb_quantization_error(hb_queue *queue, const void *x, hb_dtype 
 HB_API hb_status hb_gemm_4bit(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const float *absmax, const void *packed,
                               const float *code, uint32_t block_size, hb_accuracy accuracy, const void *bias, hb_dtype bias_dtype, uint64_t m,
                               uint64_t n, uint64_t k, void *out);
+HB_OPTIONAL hb_status hb_gemm_4bit_nested(hb_queue *queue, const void *x, hb_dtype dtype, const uint8_t *codes, const uint8_t *absmax,
+                                          const float *nested_absmax, const float *nested_code, uint32_t nested_block_size, float offset,
+                                          const float *code, uint32_t block_size, hb_accuracy accuracy, const void *bias, hb_dtype bias_dtype,
+                                          uint64_t m, uint64_t n, uint64_t k, void *out);
 /* transpose 0: out[m,n] = x[m,k]·W[n,k]ᵀ; 1: out[m,k] = x[m,n]·W[n,k]. */
 HB_API hb_status hb_gemm(hb_queue *queue, const void *x, hb_dtype dtype, const void *weight, hb_dtype weight_dtype, const void *bias,
                          hb_dtype bias_dtype, uint64_t m, uint64_t n, uint64_t k, int32_t transpose, void *out);

@@ -36,13 +36,16 @@ function bind<F extends object>(handle: LibraryHandle, wanted: Readonly<Record<k
   return Object.fromEntries(entries) as F;
 }
 
+/** Those that the library has. */
 function bindOptional(handle: LibraryHandle): OptionalFunctions {
-  try {
-    return bind<OptionalFunctions>(handle, optionalSignatures);
-  } catch {
-    // Left out: then nothing more is known of a failure than its status.
-    return {};
-  }
+  const each = Object.entries(optionalSignatures).map(([name, signature]): OptionalFunctions => {
+    try {
+      return bind(handle, { [name]: signature });
+    } catch {
+      return {};
+    }
+  });
+  return Object.assign({}, ...each);
 }
 
 // Without a name: two copies of this module may share one koffi.

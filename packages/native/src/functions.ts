@@ -51,8 +51,46 @@ export interface QueueFunctions {
   hb_memory(queue: Pointer, used: BigUint64Array, pooled: BigUint64Array): void;
 }
 
+/** Weights whose scales are codes themselves, decoded on the way. */
+export interface NestedFunctions {
+  hb_dequantize_4bit_nested(
+    queue: Pointer,
+    codes: Pointer,
+    absmax: Pointer,
+    nestedAbsmax: Pointer,
+    nestedCode: Pointer,
+    nestedBlockSize: number,
+    offset: number,
+    code: Pointer,
+    size: number,
+    blockSize: number,
+    out: Pointer,
+    dtype: number,
+  ): Status;
+  hb_gemm_4bit_nested(
+    queue: Pointer,
+    x: Pointer,
+    dtype: number,
+    codes: Pointer,
+    absmax: Pointer,
+    nestedAbsmax: Pointer,
+    nestedCode: Pointer,
+    nestedBlockSize: number,
+    offset: number,
+    code: Pointer,
+    blockSize: number,
+    accuracy: number,
+    bias: Optional,
+    biasDtype: number,
+    m: number,
+    n: number,
+    k: number,
+    out: Pointer,
+  ): Status;
+}
+
 /** What a library may leave out. */
-export interface OptionalFunctions {
+export interface OptionalFunctions extends Partial<NestedFunctions> {
   /** The device's own number of the latest failure; 0: none. */
   hb_last_error?(): number;
 }

@@ -134,6 +134,14 @@ export class NativeDevice implements Device {
     return this.packed.known(weight) !== undefined || this.packedBytes4bit(weight) > 0;
   }
 
+  /** Whether the library decodes the scales of this weight on the way. */
+  decodesNested({ scales }: QuantizedTensor): boolean {
+    const { hb_dequantize_4bit_nested: decode, hb_gemm_4bit_nested: multiply } = this.#functions;
+    return (
+      scales.kind === "nested" && isPowerOfTwo(scales.nestedBlockSize) && decode !== undefined && multiply !== undefined
+    );
+  }
+
   /** Size of the packed form of a 4-bit weight; 0: it has none here. */
   packedBytes4bit({ shape, blockSize }: QuantizedTensor): number {
     const [n, k] = shape as readonly [number, number];
@@ -245,6 +253,8 @@ const checkOf = (queue: NativeQueue, entry: Entry, found: BigInt64Array) => asyn
     details: { index },
   });
 };
+
+const isPowerOfTwo = (size: number): boolean => size > 0 && Number.isInteger(Math.log2(size));
 
 function unsupported(message: string): Reason {
   const { code, remedy } = halfbyteError("UNSUPPORTED_KERNEL", message);

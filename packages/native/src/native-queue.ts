@@ -4,13 +4,13 @@
  */
 import { type ErrorCode, type HalfbyteError, halfbyteError, type Reason } from "@halfbyte/core";
 import { status } from "./abi.js";
-import type { EnqueueFunctions, Entry, NativeFunctions, Pointer, Status } from "./functions.js";
+import type { EnqueueFunctions, Entry, NativeFunctions, NestedFunctions, Pointer, Status } from "./functions.js";
 import { InlineBudget } from "./inline-budget.js";
 
+type Enqueueing = EnqueueFunctions & NestedFunctions;
+
 /** Arguments of an enqueueing function behind the queue. */
-type Rest<N extends keyof EnqueueFunctions> = EnqueueFunctions[N] extends (queue: Pointer, ...rest: infer R) => Status
-  ? R
-  : never;
+type Rest<N extends keyof Enqueueing> = Enqueueing[N] extends (queue: Pointer, ...rest: infer R) => Status ? R : never;
 
 interface Waiter {
   readonly entry: Entry;
@@ -65,8 +65,8 @@ export class NativeQueue {
     openQueues.add(this);
   }
 
-  /** Enqueues; the library may run it on this thread while the budget lasts. */
-  enqueue<N extends keyof EnqueueFunctions>(name: N, ...rest: Rest<N>): void {
+  /** Enqueues; the library may run it on this thread while the budget lasts. Of optional functions the caller knows that they are there. */
+  enqueue<N extends keyof Enqueueing>(name: N, ...rest: Rest<N>): void {
     const call = this.functions[name] as (queue: Pointer, ...rest: readonly unknown[]) => Status;
     this.#expectOk(
       name,

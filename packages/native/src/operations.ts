@@ -1,5 +1,14 @@
 /** Every operation as one call of the C ABI: which function, when not, and how its arguments are handed over. */
-import { type Accuracy, type Float, getFormat, type OpName, type Ops, type Shape, type Tensor } from "@halfbyte/core";
+import {
+  type Accuracy,
+  type Float,
+  getFormat,
+  type OpName,
+  type Ops,
+  type QuantizedTensor,
+  type Shape,
+  type Tensor,
+} from "@halfbyte/core";
 import { accuracyNumbers, dtypeNumbers, formatNumbers } from "./abi.js";
 import type { Pointer } from "./functions.js";
 import type { NativeDevice } from "./native-device.js";
@@ -8,11 +17,11 @@ import { biasDtype, dtypeOf, type NativeOperation, profileOf, refuseCpuProfile }
 import { optimizerUpdate8bitBlockwise, optimizerUpdate32bit } from "./optimizer-operations.js";
 import {
   codePointer,
+  nestedScales,
   packedInt8,
   packedWeight,
   refuseNested,
   refuseWeight,
-  weightPointers,
   withBlockScales,
 } from "./weight-operands.js";
 
@@ -51,19 +60,20 @@ function refuseForeignRule({ format, profile }: Ops["quantize4bit"]["in"]): stri
 
 const dequantize4bit: NativeOperation<"dequantize4bit"> = {
   name: "dequantize_4bit",
-  refuse: ({ weight }) => refuseWeight(weight),
+  traits: ({ weight }, device) => nestedTrait(device, weight),
+  refuse: ({ weight }, device) => refuseWeight(weight, device),
   launch(device, { weight, dtype }, { out }) {
-    const [codes, absmax, code] = weightPointers(device, weight);
-    device.queue.enqueue(
-      "hb_dequantize_4bit",
-      codes,
-      absmax,
-      code,
+    const codes = pointerOf(weight.codes);
+    const rest = [
+      codePointer(device, weight),
       out.size,
       weight.blockSize,
       pointerOf(out),
       dtypeNumbers[dtype],
-    );
+    ] as const;
+    const nested = nestedScales(device, weight);
+    if (nested) device.queue.enqueue("hb_dequantize_4bit_nested", codes, ...nested, ...rest);
+    else device.queue.enqueue("hb_dequantize_4bit", codes, pointerOf(weight.scales.absmax), ...rest);
     return undefined;
   },
 };
@@ -132,36 +142,39 @@ const quantizationError: NativeOperation<"quantizationError"> = {
 const accuracyOf = ({ x, accuracy }: Ops["gemm4bit"]["in"]): Accuracy =>
   accuracy ?? (x.dtype === "float32" ? "exact" : "fast");
 
+/** Variants that decode the scales themselves. */
+const nestedTrait = (device: NativeDevice, weight: QuantizedTensor): readonly string[] =>
+  device.decodesNested(weight) ? ["nested"] : [];
+
 const gemm4bit: NativeOperation<"gemm4bit"> = {
   name: "gemm_4bit",
-  traits: (args, device) => (device.packs4bit(args.weight) ? ["packed", accuracyOf(args)] : []),
+  traits: (args, device) =>
+    device.packs4bit(args.weight) ? ["packed", accuracyOf(args)] : nestedTrait(device, args.weight),
   refuse({ weight, transpose }, device) {
     if (transpose) return "a transposed 4-bit product is composed of dequantize4bit and gemm.";
-    return device.packs4bit(weight) ? undefined : refuseWeight(weight);
+    return device.packs4bit(weight) ? undefined : refuseWeight(weight, device);
   },
   launch(device, args, { out }) {
     const { x, weight, bias } = args;
     const [n, k] = weight.shape as readonly [number, number];
     const packed = packedWeight(device, weight);
+    const first = [pointerOf(x), dtypeOf(x), pointerOf(weight.codes)] as const;
+    const rest = [
+      codePointer(device, weight),
+      weight.blockSize,
+      accuracyNumbers[accuracyOf(args)],
+      pointerOrNull(bias),
+      biasDtype(bias),
+      rowsOf(x.shape),
+      n,
+      k,
+      pointerOf(out),
+    ] as const;
     const multiply = (absmax: Pointer | null) =>
-      device.queue.enqueue(
-        "hb_gemm_4bit",
-        pointerOf(x),
-        dtypeOf(x),
-        pointerOf(weight.codes),
-        absmax,
-        packed,
-        codePointer(device, weight),
-        weight.blockSize,
-        accuracyNumbers[accuracyOf(args)],
-        pointerOrNull(bias),
-        biasDtype(bias),
-        rowsOf(x.shape),
-        n,
-        k,
-        pointerOf(out),
-      );
-    if (packed === null) withBlockScales(device, weight, multiply);
+      device.queue.enqueue("hb_gemm_4bit", ...first, absmax, packed, ...rest);
+    const nested = packed === null ? nestedScales(device, weight) : undefined;
+    if (nested) device.queue.enqueue("hb_gemm_4bit_nested", ...first, ...nested, ...rest);
+    else if (packed === null) withBlockScales(device, weight, multiply);
     else multiply(null);
     return undefined;
   },

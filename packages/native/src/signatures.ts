@@ -20,6 +20,33 @@ export const identitySignatures: Readonly<Record<keyof IdentityFunctions, Signat
 /** HB_OPTIONAL ones. */
 export const optionalSignatures: Readonly<Record<keyof OptionalFunctions, Signature>> = {
   hb_last_error: [i32, []],
+  hb_dequantize_4bit_nested: [
+    i32,
+    [address, address, address, address, address, u32, float, address, u64, u32, address, i32],
+  ],
+  hb_gemm_4bit_nested: [
+    i32,
+    [
+      address,
+      address,
+      i32,
+      address,
+      address,
+      address,
+      address,
+      u32,
+      float,
+      address,
+      u32,
+      i32,
+      address,
+      i32,
+      u64,
+      u64,
+      u64,
+      address,
+    ],
+  ],
 };
 
 /** In the order of the header. */

@@ -11,16 +11,20 @@ const largestBlockSize = 2 ** 32 - 1;
 export const refuseNested = ({ scales }: QuantizedTensor): string | undefined =>
   scales.kind === "nested" ? "nested scales are decoded by an operation of their own." : undefined;
 
-export function refuseWeight(weight: QuantizedTensor): string | undefined {
+export function refuseWeight(weight: QuantizedTensor, device: NativeDevice): string | undefined {
   const { blockSize } = weight;
-  const nested = refuseNested(weight);
+  const nested = device.decodesNested(weight) ? undefined : refuseNested(weight);
   if (nested !== undefined) return nested;
   return blockSize > largestBlockSize ? `block size ${blockSize} is beyond ${largestBlockSize}.` : undefined;
 }
 
-/** Codes, scales and table of a 4-bit weight with plain scales. */
-export const weightPointers = (device: NativeDevice, weight: QuantizedTensor) =>
-  [pointerOf(weight.codes), pointerOf(weight.scales.absmax), codePointer(device, weight)] as const;
+/** Scales that the library decodes on the way: what the nested functions take of them; undefined: others. */
+export function nestedScales(device: NativeDevice, weight: QuantizedTensor) {
+  const { scales } = weight;
+  if (scales.kind !== "nested" || !device.decodesNested(weight)) return undefined;
+  const { absmax, nestedAbsmax, nestedCode, nestedBlockSize, offset } = scales;
+  return [pointerOf(absmax), pointerOf(nestedAbsmax), pointerOf(nestedCode), nestedBlockSize, offset] as const;
+}
 
 export const codePointer = (device: NativeDevice, { code, format }: QuantizedTensor): Pointer =>
   code ? pointerOf(code) : device.table(format);

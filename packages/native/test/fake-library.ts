@@ -18,6 +18,8 @@ export class FakeLibrary {
   lastError = 0;
   /** Size of every packed weight. */
   packedBytes = 0;
+  /** Whether it has the functions that decode nested scales on the way. */
+  decodesNested = false;
   /** What a quantizer finds. */
   fault = -1n;
   /** How long an enqueueing call works on the calling thread. */
@@ -76,7 +78,10 @@ export class FakeLibrary {
       hb_quantize_4bit: quantizer("hb_quantize_4bit"),
       hb_quantize_blockwise: quantizer("hb_quantize_blockwise"),
     };
-    return new Proxy(other, { get: (_, name: keyof NativeFunctions) => known[name] ?? other[name] });
+    const isLeftOut = (name: string) => name.endsWith("_nested") && !this.decodesNested;
+    return new Proxy(other, {
+      get: (_, name: keyof NativeFunctions) => (isLeftOut(name) ? undefined : (known[name] ?? other[name])),
+    });
   }
 
   #allocate(bytes: number): Pointer | null {

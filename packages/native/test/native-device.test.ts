@@ -209,6 +209,33 @@ describe("what the library cannot do", () => {
   });
 });
 
+describe("nested scales", () => {
+  const explained = async (nestedBlockSize: number) => {
+    using source = referenceBackend().tensor("float32", [2, 64], new Float32Array(128).fill(1));
+    const weight = await (await quantize(source, { format: "nf4", nested: true })).to(backend);
+    const nested = { ...weight, scales: { ...weight.scales, nestedBlockSize } as typeof weight.scales };
+    const args = { x: backend.zeros("float32", [3, 64]), weight: nested };
+    library.calls.length = 0;
+    backend.kernels.gemm4bit(args);
+    backend.kernels.dequantize4bit({ weight: nested, dtype: "float32" });
+    return backend.explain("gemm4bit", args);
+  };
+  const called = () => library.calls.filter((call) => !/write|free/.test(call));
+
+  it("are decoded on the way by a library that can", async () => {
+    library.decodesNested = true;
+    expect(await explained(256)).toEqual({ kernel: "hb_gemm_4bit", variant: "best+nested", composed: false });
+    expect(called()).toEqual(["hb_gemm_4bit_nested", "hb_dequantize_4bit_nested"]);
+  });
+
+  it("are decoded beforehand where it cannot", async () => {
+    expect(await explained(256)).toMatchObject({ composed: true });
+    library.decodesNested = true;
+    expect(await explained(5)).toMatchObject({ composed: true });
+    expect(called()).not.toContain("hb_gemm_4bit_nested");
+  });
+});
+
 describe("packed weights", () => {
   const weightOf = async (nested: boolean) => {
     using source = referenceBackend().tensor("float32", [2, 64], new Float32Array(128).fill(1));
