@@ -94,7 +94,7 @@ __device__ void store(const float (&values)[kPerThread], typename Element::Stora
 }
 
 // Whether vectors of `bytes` may lie there. Memory of this library is aligned, but the second row of a stacked state starts anywhere.
-__device__ inline bool is_aligned(const void *data, uint32_t bytes) { return (reinterpret_cast<uintptr_t>(data) & (bytes - 1)) == 0; }
+__host__ __device__ inline bool is_aligned(const void *data, uint32_t bytes) { return (reinterpret_cast<uintptr_t>(data) & (bytes - 1)) == 0; }
 
 // Codes of a byte each, of elements [first, first + 8), `first` a multiple of 8; those from `size` on are not there: code 0.
 __device__ inline uint2 load_bytes(const uint8_t *codes, uint64_t size, uint64_t first) {

@@ -1,4 +1,4 @@
-// Queues and memory of halfbyte.h. The other calls are in ops_*.cu, unsupported.cpp and build_info.cpp.
+// Queues and memory of halfbyte.h. The other calls are in ops_*.cu and build_info.cpp.
 #include "build_info.h"
 #include "queue.h"
 #include "self_check.h"

@@ -1,5 +1,4 @@
-// The operations that this library has kernels for, by C name without hb_. The others return HB_UNSUPPORTED (unsupported.cpp), and callers
-// who read hb_build_info know beforehand.
+// The operations that this library has kernels for, by C name without hb_: hb_build_info lists them.
 #pragma once
 
 namespace hb {
@@ -7,6 +6,7 @@ namespace hb {
 constexpr const char *kOperations[] = {
     "dequantize_4bit",
     "dequantize_blockwise",
+    "gemm",
     "gemm_4bit",
     "int8_linear_matmul",
     "int8_mixed_scaled_mm",

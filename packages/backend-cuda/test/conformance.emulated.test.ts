@@ -1,6 +1,6 @@
 /** The CUDA kernels that exist, on the emulated device: the specification and the golden vectors, bit for bit. */
 import { join, resolve } from "node:path";
-import { type CaseResult, describeQuantization, runVectors } from "@halfbyte/conformance";
+import { type CaseResult, describeProducts, describeQuantization, runVectors } from "@halfbyte/conformance";
 import { describe, expect, it } from "vitest";
 import { emulatedCuda, noEmulation, openEmulated } from "./emulated.js";
 
@@ -10,6 +10,7 @@ const judged = ["quantize_4bit", "dequantize_4bit", "quantize_blockwise"];
 if (noEmulation) describe("emulated CUDA", () => it("conforms", ({ skip }) => skip(noEmulation)));
 else {
   describeQuantization(emulatedCuda());
+  describeProducts(emulatedCuda());
 
   describe("golden vectors on emulated CUDA", () => {
     it.each(["4bit", "8bit", "optim", "quirks"])("%s", async (folder) => {
@@ -19,15 +20,6 @@ else {
       const mine = results.filter(({ op }) => judged.includes(op) || op.startsWith("optim."));
       expect(mine.length).toBeGreaterThan(10);
       expect(mine.filter(({ failure }) => failure)).toEqual([]);
-    });
-  });
-
-  describe("what has no kernel yet", () => {
-    it("is named, not computed wrongly", async () => {
-      await using backend = await openEmulated();
-      const [x, weight] = [backend.zeros("float32", [2, 64]), backend.zeros("float32", [3, 64])];
-      expect(backend.explain("gemm", { x, weight })).toMatchObject({ code: "UNSUPPORTED_KERNEL" });
-      expect(() => backend.kernels.gemm({ x, weight })).toThrow(/hb_gemm/);
     });
   });
 }

@@ -1,4 +1,10 @@
 /** @halfbyte/conformance: the one test body of every backend. */
-export { type DescribeOptions, describeBackend, describeInt8, describeQuantization } from "./describe-backend.js";
+export {
+  type DescribeOptions,
+  describeBackend,
+  describeInt8,
+  describeProducts,
+  describeQuantization,
+} from "./describe-backend.js";
 export { accumulation, defaultAccuracy, matmulBound, rounding, tolerance, unitRoundoff } from "./tolerance.js";
 export * from "./vectors.js";
