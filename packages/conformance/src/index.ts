@@ -3,7 +3,6 @@ export {
   type DescribeOptions,
   describeBackend,
   describeInt8,
-  describeProducts,
   describeQuantization,
 } from "./describe-backend.js";
 export { accumulation, defaultAccuracy, matmulBound, rounding, tolerance, unitRoundoff } from "./tolerance.js";
