@@ -13,6 +13,14 @@ struct Product8 {
   uint64_t m, n, k;
 };
 
+// Whether code is wanted for GPUs from one compute capability on and below another one. The emulated device plays all of them.
+template <int from, int below>
+#if defined(HB_EMULATED)
+constexpr bool is_compiled = true;
+#else
+constexpr bool is_compiled = from <= kCompiledCapability && kCompiledCapability < below;
+#endif
+
 // The smallest piece of a row.
 constexpr uint32_t kBytesTogether = 16;
 
@@ -22,7 +30,8 @@ __device__ inline int32_t dot4(uint32_t a, uint32_t b, int32_t sum) {
 #if defined(HB_EMULATED) || __CUDA_ARCH__ >= 610
   return __dp4a(static_cast<int>(a), static_cast<int>(b), sum);
 #else
-  HB_UNROLL for (uint32_t shift = 0; shift < 32; shift += 8) sum += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
+  HB_UNROLL for (uint32_t shift = 0; shift < 32; shift += 8)
+    sum = static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift)));
   return sum;
 #endif
 }
@@ -40,8 +49,8 @@ template <uint32_t half>
 __device__ void halve(int32_t (&values)[32]) {
   const bool is_upper = (threadIdx.x & half) != 0;
   HB_UNROLL for (uint32_t i = 0; i < half; i++) {
-    const int32_t given = is_upper ? values[i] : values[i + half];
-    values[i] = (is_upper ? values[i + half] : values[i]) + __shfl_xor_sync(~0u, given, half);
+    const uint32_t low = static_cast<uint32_t>(values[i]), high = static_cast<uint32_t>(values[i + half]);
+    values[i] = static_cast<int32_t>((is_upper ? high : low) + __shfl_xor_sync(~0u, is_upper ? low : high, half));
   }
 }
 
@@ -128,13 +137,6 @@ __device__ inline void add_step(const Staged8 &staged, uint32_t row, uint32_t co
   }
 }
 
-// GPUs with tensor cores for bytes have int8_mma.cuh, and no code for this.
-#if defined(HB_EMULATED)
-constexpr bool kMultipliesTiles = true;
-#else
-constexpr bool kMultipliesTiles = kCompiledCapability < kInt8MmaCapability;
-#endif
-
 __device__ inline void multiply_tile(Staged8 (&staged)[2], const Product8 &p, uint64_t first_row, uint64_t first_column, uint32_t row,
                                      uint32_t column, int32_t (&sums)[kThreadRows][kThreadColumns]) {
   Fetched8 next;
@@ -153,7 +155,8 @@ __device__ inline void multiply_tile(Staged8 (&staged)[2], const Product8 &p, ui
 }
 
 __global__ void __launch_bounds__(kTileThreads, 2) int8_tiles(Product8 p, uint64_t tiles, ResultOf8 result) {
-  if constexpr (kMultipliesTiles) {
+  // Later GPUs have int8_mma.cuh, and no code for this.
+  if constexpr (is_compiled<0, kInt8MmaCapability>) {
     __shared__ union {
       Staged8 staged[2];
       alignas(16) int32_t sums[kTileRows][kTileColumns + 4];

@@ -6,24 +6,29 @@
 
 namespace hb {
 
-// A thread block's part of the result, and a warp's part of that; how many bytes of k a stage holds, and how many stages there are.
-template <uint32_t rows, uint32_t columns, uint32_t warp_rows, uint32_t warp_columns, uint32_t bytes, uint32_t stages>
+// A thread block's part of the result, and a warp's part of that; how many bytes of k a stage holds, and how many stages there are; for which GPUs.
+template <uint32_t rows, uint32_t columns, uint32_t warp_rows, uint32_t warp_columns, uint32_t bytes, uint32_t stages, int from, int below>
 struct MmaTile {
   static constexpr uint32_t kRows = rows, kColumns = columns, kBytes = bytes, kStages = stages;
   static constexpr uint32_t kWarpRows = warp_rows, kWarpColumns = warp_columns;
   static constexpr uint32_t kWarpsAcross = columns / warp_columns, kWarpsDown = rows / warp_rows;
   static constexpr uint32_t kThreads = 32 * kWarpsAcross * kWarpsDown;
+  static constexpr bool kIsCompiled = is_compiled<from, below>;
 };
 
-// For speed of the tensor cores, and for speed of memory, when there are few rows or few tiles: both fill 48 KiB.
-using LargeMmaTile = MmaTile<128, 128, 64, 64, 64, 3>;
-using SmallMmaTile = MmaTile<64, 32, 16, 32, 128, 4>;
+constexpr int kAsyncCopyCapability = 80, kAnyLater = 1000;
+// For speed of the tensor cores: 48 KiB, so that every GPU holds two of them.
+using LargeMmaTile = MmaTile<128, 128, 64, 64, 64, 3, kInt8MmaCapability, kAnyLater>;
+// For speed of memory, where there are few rows or few tiles: 96 KiB, most of them on their way.
+using SmallMmaTile = MmaTile<64, 32, 16, 32, 128, 8, kAsyncCopyCapability, kAnyLater>;
+// The same for GPUs whose copies nobody can leave alone, and that have less room for them.
+using OldSmallMmaTile = MmaTile<64, 32, 16, 32, 128, 2, kInt8MmaCapability, kAsyncCopyCapability>;
 
 // Rows of a stage. Their 16-byte pieces change places from row to row, so that eight rows of one piece lie in different banks.
 template <uint32_t rows, uint32_t bytes>
 struct SwizzledRows {
   static constexpr uint32_t kPieces = bytes / kBytesTogether;
-  alignas(128) uint8_t data[rows * bytes];
+  alignas(16) uint8_t data[rows * bytes];
 
   __device__ uint8_t *at(uint32_t row, uint32_t piece) {
     return data + row * bytes + (piece ^ row / (128 / bytes) % kPieces) * kBytesTogether;
@@ -125,13 +130,17 @@ __device__ void multiply_tile(MmaStage<Tile> (&stages)[Tile::kStages], const Pro
 }
 
 template <class Tile>
+union MmaShared {
+  MmaStage<Tile> stages[Tile::kStages];
+  // Eight words between the rows, for the banks.
+  alignas(16) int32_t sums[16 * Tile::kWarpsDown][Tile::kColumns + 8];
+};
+
+template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, 2) int8_mma(Product8 p, uint64_t tiles, TileOrder order, ResultOf8 result) {
-  if constexpr (kCompiledCapability >= Int8Mma::kCapability) {
-    // Eight words between the rows, for the banks.
-    __shared__ union {
-      MmaStage<Tile> stages[Tile::kStages];
-      alignas(16) int32_t sums[16 * Tile::kWarpsDown][Tile::kColumns + 8];
-    } shared;
+  if constexpr (Tile::kIsCompiled) {
+    HB_DYNAMIC_SHARED(memory);
+    MmaShared<Tile> &shared = *reinterpret_cast<MmaShared<Tile> *>(memory);
     const uint32_t warp = threadIdx.x / 32, warp_row = warp / Tile::kWarpsAcross, column = warp % Tile::kWarpsAcross * Tile::kWarpColumns;
     for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
       const uint64_t first_row = order.row_of(tile) * Tile::kRows, first_column = order.column_of(tile) * Tile::kColumns;

@@ -73,7 +73,7 @@ template <class Tile>
 void launch_mma(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
   const TileOrder order = {ceil_div(p.m, Tile::kRows), ceil_div(p.n, Tile::kColumns)};
   const uint64_t tiles = order.down * order.across;
-  launch(int8_mma<Tile>, thread_blocks(tiles), Tile::kThreads, stream, p, tiles, order, result);
+  launch(int8_mma<Tile>, thread_blocks(tiles), Tile::kThreads, static_cast<uint32_t>(sizeof(MmaShared<Tile>)), stream, p, tiles, order, result);
 }
 
 // Large tiles where they are not mostly empty and keep half of the device busy.
@@ -90,8 +90,10 @@ void launch_product(cudaStream_t stream, const DeviceTraits &device, const Produ
     launch_tiles(stream, p, result);
   } else if (is_large(p, device)) {
     launch_mma<LargeMmaTile>(stream, p, result);
-  } else {
+  } else if (device.capability >= kAsyncCopyCapability) {
     launch_mma<SmallMmaTile>(stream, p, result);
+  } else {
+    launch_mma<OldSmallMmaTile>(stream, p, result);
   }
 }
 

@@ -188,8 +188,8 @@ const product = (m: number, n: number, k: number) => (backend: Backend) => [
   }).out,
 ];
 
-/** Tensor cores for bytes, and none. The emulated device has four multiprocessors, which two large tiles keep half busy. */
-const capabilities = ["9.0", "7.0"] as const;
+/** Tensor cores for bytes, with asynchronous copies and without, and none. The emulated device has four multiprocessors, which two large tiles keep half busy. */
+const capabilities = ["9.0", "7.5", "7.0"] as const;
 
 describe.for(capabilities)("integer products, compute capability %s", (capability) => {
   useCapability(capability);
@@ -211,6 +211,7 @@ describe.for(capabilities)("integer products, compute capability %s", (capabilit
     [9, 63, 15],
     [65, 128, 48],
     [40, 33, 700],
+    [20, 33, 1600],
     [130, 66, 80],
     [129, 68, 61],
     [200, 257, 200],
