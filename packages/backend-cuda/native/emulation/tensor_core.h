@@ -27,6 +27,10 @@ struct Int8Quad {
   static int32_t element(uint32_t word, uint32_t i) { return static_cast<int8_t>(word >> 8 * i); }
 };
 
+inline float sum_of(float a, float b) { return a + b; }
+// Integers wrap.
+inline int32_t sum_of(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+
 // What a lane shows the others: registers, or an address.
 struct Shown {
   uint32_t a[4], b[2];
@@ -83,7 +87,7 @@ void mma(typename Elements::Sum (&c)[4], const uint32_t (&a)[4], const uint32_t 
       wide_b[L::row_of_b(lane, i)][L::column_of_b(lane, i)] = Elements::element(lanes[lane].b[i / Elements::kElements], i % Elements::kElements);
   }
   for (uint32_t i = 0; i < 4; i++)
-    for (uint32_t k = 0; k < depth; k++) c[i] += wide_a[L::row_of_c(lane(), i)][k] * wide_b[k][L::column_of_c(lane(), i)];
+    for (uint32_t k = 0; k < depth; k++) c[i] = sum_of(c[i], wide_a[L::row_of_c(lane(), i)][k] * wide_b[k][L::column_of_c(lane(), i)]);
 }
 
 inline void load_matrices(uint32_t (&words)[4], const void *row, bool transposed) {
