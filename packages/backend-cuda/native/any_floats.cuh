@@ -11,6 +11,9 @@ namespace hb {
 struct AnyFloats {
   void *data;
   hb_dtype dtype;
+  bool aligned;
+
+  __host__ __device__ AnyFloats(void *d, hb_dtype t) : data(d), dtype(t), aligned(is_aligned(d, sizeof(uint4))) {}
 };
 
 // 4 or 8 neighbouring elements as they lie in memory; 16-bit ones fill the first half.
@@ -28,7 +31,7 @@ union RawFloats {
 template <uint32_t count>
 __device__ RawFloats<count> load_raw(AnyFloats x, uint64_t size, uint64_t first) {
   RawFloats<count> raw;
-  const bool is_single = x.dtype == HB_FLOAT32, is_whole = first + count <= size && is_aligned(x.data, sizeof(uint4));
+  const bool is_single = x.dtype == HB_FLOAT32, is_whole = first + count <= size && x.aligned;
   const float *singles = static_cast<const float *>(x.data) + first;
   const uint16_t *halves = static_cast<const uint16_t *>(x.data) + first;
   if (is_whole && is_single) {
@@ -71,7 +74,7 @@ __device__ RawFloats<count> narrow(const float (&values)[count], hb_dtype dtype)
 template <uint32_t count>
 __device__ void store(const float (&values)[count], AnyFloats out, uint64_t size, uint64_t first) {
   const RawFloats<count> raw = narrow(values, out.dtype);
-  const bool is_single = out.dtype == HB_FLOAT32, is_whole = first + count <= size && is_aligned(out.data, sizeof(uint4));
+  const bool is_single = out.dtype == HB_FLOAT32, is_whole = first + count <= size && out.aligned;
   float *singles = static_cast<float *>(out.data) + first;
   uint16_t *halves = static_cast<uint16_t *>(out.data) + first;
   if (is_whole && is_single) {

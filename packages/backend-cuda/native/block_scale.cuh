@@ -18,9 +18,20 @@ __device__ inline uint32_t larger(uint32_t largest, uint32_t magnitude, bool ski
 
 __device__ inline float absmax_of(uint32_t largest) { return __uint_as_float(largest > kInfinity ? kNaN : largest); }
 
+__device__ inline uint32_t largest_of_warp(uint32_t value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  return __reduce_max_sync(~0u, value);
+#else
+  HB_UNROLL for (uint32_t apart = 16; apart > 0; apart /= 2) value = max(value, __shfl_xor_sync(~0u, value, apart));
+  return value;
+#endif
+}
+
 // The largest value of `threads` neighbouring threads, a power of two, the same for the whole block; all threads of the block take part.
 __device__ inline uint32_t largest_of_group(uint32_t value, uint32_t threads) {
-  for (uint32_t apart = min(threads, 32u) / 2; apart > 0; apart /= 2) value = max(value, __shfl_xor_sync(~0u, value, apart));
+  if (threads >= 32) value = largest_of_warp(value);
+  else
+    for (uint32_t apart = threads / 2; apart > 0; apart /= 2) value = max(value, __shfl_xor_sync(~0u, value, apart));
   if (threads <= 32) return value;
   __shared__ uint32_t of_warp[32];
   const uint32_t warp = threadIdx.x / 32, warps = threads / 32;

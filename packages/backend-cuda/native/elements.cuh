@@ -97,8 +97,8 @@ __device__ void store(const float (&values)[kPerThread], typename Element::Stora
 __host__ __device__ inline bool is_aligned(const void *data, uint32_t bytes) { return (reinterpret_cast<uintptr_t>(data) & (bytes - 1)) == 0; }
 
 // Codes of a byte each, of elements [first, first + 8), `first` a multiple of 8; those from `size` on are not there: code 0.
-__device__ inline uint2 load_bytes(const uint8_t *codes, uint64_t size, uint64_t first) {
-  if (first + kPerThread <= size && is_aligned(codes, sizeof(uint2))) return reinterpret_cast<const uint2 *>(codes)[first / kPerThread];
+__device__ inline uint2 load_bytes(const uint8_t *codes, uint64_t size, uint64_t first, bool aligned = true) {
+  if (first + kPerThread <= size && aligned) return reinterpret_cast<const uint2 *>(codes)[first / kPerThread];
   uint2 bytes = {0, 0};
   HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
     if (first + i < size) (i < 4 ? bytes.x : bytes.y) |= static_cast<uint32_t>(codes[first + i]) << 8 * (i % 4);
@@ -107,8 +107,8 @@ __device__ inline uint2 load_bytes(const uint8_t *codes, uint64_t size, uint64_t
 
 __device__ inline uint32_t byte_of(uint2 bytes, uint32_t i) { return (i < 4 ? bytes.x : bytes.y) >> 8 * (i % 4) & 255; }
 
-__device__ inline void store_bytes(const uint32_t (&codes)[kPerThread], uint8_t *out, uint64_t size, uint64_t first) {
-  if (first + kPerThread <= size && is_aligned(out, sizeof(uint2))) {
+__device__ inline void store_bytes(const uint32_t (&codes)[kPerThread], uint8_t *out, uint64_t size, uint64_t first, bool aligned = true) {
+  if (first + kPerThread <= size && aligned) {
     uint2 bytes = {0, 0};
     HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) (i < 4 ? bytes.x : bytes.y) |= codes[i] << 8 * (i % 4);
     reinterpret_cast<uint2 *>(out)[first / kPerThread] = bytes;

@@ -94,7 +94,7 @@ template <class Rule>
 Update8<KernelRule<Rule>> update_of(const Call &call, const States8 &states, const Rule &rule) {
   const uint64_t blocks = ceil_div(call.size, states.block_size);
   const auto coded = [&](uint8_t *codes, float *absmax, const float *map) {
-    return CodedState{codes, absmax, map, {Encoder8(map, call.profile), call.profile}};
+    return CodedState{codes, absmax, map, {Encoder8(map, call.profile), call.profile}, is_aligned(codes, sizeof(uint2))};
   };
   const CodedState first = coded(states.state1, states.absmax1, states.code1);
   const CodedState slow = Rule::stacked ? coded(states.state1 + call.size, states.absmax1 + blocks, states.code1) : first;
@@ -106,9 +106,8 @@ Update8<KernelRule<Rule>> update_of(const Call &call, const States8 &states, con
 template <class Rule>
 void launch_8bit(const Update8<Rule> &update, uint64_t block_size, cudaStream_t stream) {
   if (is_grouped(block_size)) {
-    const uint32_t threads = std::max(kOptimizerThreads, static_cast<uint32_t>(block_size / kPerThread));
-    const uint64_t tiles = ceil_div(update.size, uint64_t{kPerThread} * threads);
-    launch(optimizer_8bit_grouped<Rule>, thread_blocks(tiles, kMostUpdateBlocks), threads, stream, update, tiles);
+    const uint64_t tiles = ceil_div(update.size, uint64_t{kPerThread} * kOptimizerThreads);
+    launch(optimizer_8bit_grouped<Rule>, thread_blocks(tiles, kMostUpdateBlocks), kOptimizerThreads, stream, update, tiles);
   } else {
     const uint64_t blocks = ceil_div(update.size, block_size);
     launch(optimizer_8bit_any<Rule>, thread_blocks(blocks, kMostUpdateBlocks), block_size < 1024 ? 32u : kOptimizerThreads, stream, update, blocks);

@@ -37,12 +37,9 @@ struct Update32 {
     if (Rule::two_states) store(elements.s2, second(), size, at);
   }
 
-  // The direction in which an element would go, 0 where it is skipped.
-  __device__ float direction(uint64_t i) const {
-    Element<float> e = {load_one(param, i), step.gradient(load_one(grad, i)), state1[i], 0, 0};
-    if (Rule::stacked) e.slow = state1[size + i];
-    if (Rule::two_states) e.s2 = state2[i];
-    return step.gradient.skips(e.g) ? 0 : step.rule(e);
+  // One element, its gradient not scaled yet.
+  __device__ Element<float> element(uint64_t i) const {
+    return {load_one(param, i), load_one(grad, i), state1[i], Rule::stacked ? state1[size + i] : 0, Rule::two_states ? state2[i] : 0};
   }
 
  private:
@@ -61,6 +58,7 @@ __global__ void __launch_bounds__(kOptimizerThreads) optimizer_32bit(Update32<Ru
     typename Update32<Rule>::Elements elements;
     update.load(at, elements);
     elements.advance(update.step);
+    if (update.step.may_keep()) elements.take_back(update.step, at, update.size, [&](uint64_t i) { return update.element(i); });
     update.save(at, elements);
   }
 }
@@ -93,7 +91,9 @@ __global__ void __launch_bounds__(kOptimizerThreads) measure_norms(Update32<Rule
   Squares sum = {0, 0};
   const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x;
   for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < update.size; i += stride) {
-    const double direction = static_cast<double>(update.direction(i)) * factor, param = static_cast<double>(load_one(update.param, i));
+    Element<float> e = update.element(i);
+    e.g = update.step.gradient(e.g);
+    const double param = static_cast<double>(e.p), direction = static_cast<double>(update.step.gradient.skips(e.g) ? 0 : update.step.rule(e)) * factor;
     sum = {sum.direction + direction * direction, sum.param + param * param};
   }
   sum = sum_of_block(sum);

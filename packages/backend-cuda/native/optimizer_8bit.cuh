@@ -5,19 +5,18 @@
 
 namespace hb {
 
-// Blocks up to here lie in the registers of one thread block: eight elements in each of its threads.
-constexpr uint32_t kMostOptimizerThreads = 512;
-constexpr uint64_t kLargestStateBlock = uint64_t{kPerThread} * kMostOptimizerThreads;
+// Blocks up to here (bitsandbytes had this size before 0.44, and has 256) lie in the registers of one thread block: eight elements in each of its threads.
+constexpr uint64_t kLargestStateBlock = uint64_t{kPerThread} * kOptimizerThreads;
 
 // A map in shared memory: to decode, and to encode.
 struct SharedMap {
   float values[256];
-  float bounds[Encoder8::kBounds];
+  Encoder8::Shared codes;
 
   // All threads of the block; they meet before it returns.
   __device__ void prepare(const float *map, const Encoder8 &encoder) {
     for (uint32_t i = threadIdx.x; i < 256; i += blockDim.x) values[i] = map[i];
-    encoder.prepare(bounds);
+    encoder.prepare(codes);
   }
 };
 
@@ -30,15 +29,15 @@ struct StateEncoder {
   __device__ void encode(const SharedMap &map, const Scaling &scaled, const float (&values)[count], uint32_t (&codes)[count]) const {
     float x[count];
     HB_UNROLL for (uint32_t i = 0; i < count; i++) x[i] = __fmul_rn(values[i], scaled.factor);
-    if (scaled.may_exceed()) {
+    const bool is_odd = scaled.may_exceed();
+    if (is_odd) {
       HB_UNROLL for (uint32_t i = 0; i < count; i++) x[i] = Scaling::clamped(x[i]);
     }
-    HB_UNROLL for (uint32_t i = 0; i < count; i++) codes[i] = encoder.below(map.bounds, x[i]);
+    encoder.encode(map.codes, x, codes, is_odd);
     if (profile != HB_CUDA) return;
     // Where every scaled value is 0 or NaN, which is so when absmax is 0 or infinite, CUDA writes code 0.
     const bool is_cleared = scaled.absmax == 0 || magnitude_bits(scaled.absmax) >= kInfinity;
-    HB_UNROLL for (uint32_t i = 0; i < count; i++)
-      codes[i] = with_sign_of(values[i], is_cleared ? 0 : encoder.settled(map.bounds, x[i], codes[i]), map);
+    HB_UNROLL for (uint32_t i = 0; i < count; i++) codes[i] = with_sign_of(values[i], is_cleared ? 0 : codes[i], map);
   }
 
  private:
@@ -57,6 +56,9 @@ struct CodedState {
   float *absmax;
   const float *map;
   StateEncoder encoder;
+  bool aligned;
+
+  __device__ float decode(const SharedMap &shared, uint64_t i, uint64_t block) const { return __fmul_rn(shared.values[codes[i]], absmax[block]); }
 };
 
 // Eight elements of it.
@@ -65,12 +67,28 @@ struct CodedOctet {
   float absmax;
 
   __device__ void load(const CodedState &state, uint64_t size, uint64_t at, uint64_t block) {
-    codes = load_bytes(state.codes, size, at);
+    codes = load_bytes(state.codes, size, at, state.aligned);
     absmax = at < size ? state.absmax[block] : 0;
   }
   __device__ void decode(const SharedMap &map, float (&values)[kPerThread]) const {
     HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++) values[i] = __fmul_rn(map.values[byte_of(codes, i)], absmax);
   }
+};
+
+template <class Rule>
+struct Update8;
+
+// The maps of a rule's states: AdEMAMix reads both rows of its first with one.
+template <class Rule>
+struct SharedMaps {
+  SharedMap of_state[1 + Rule::two_states];
+
+  __device__ void prepare(const Update8<Rule> &update) {
+    of_state[0].prepare(update.first.map, update.first.encoder.encoder);
+    if (Rule::two_states) of_state[Rule::two_states].prepare(update.second.map, update.second.encoder.encoder);
+  }
+  __device__ const SharedMap &first() const { return of_state[0]; }
+  __device__ const SharedMap &second() const { return of_state[Rule::two_states]; }
 };
 
 template <class Rule>
@@ -82,20 +100,15 @@ struct Update8 {
   uint64_t size;
   BlockOf block_of;
 
-  __device__ bool is_cuda() const { return first.encoder.profile == HB_CUDA; }
-};
-
-// The maps of a rule's states: AdEMAMix reads both rows of its first with one.
-template <class Rule>
-struct SharedMaps {
-  SharedMap of_state[1 + Rule::two_states];
-
-  __device__ void prepare(const Update8<Rule> &update) {
-    of_state[0].prepare(update.first.map, update.first.encoder.encoder);
-    if (Rule::two_states) second().prepare(update.second.map, update.second.encoder.encoder);
+  // One element, its gradient not scaled yet.
+  __device__ Element<float> element(const SharedMaps<Rule> &maps, uint64_t i, uint64_t block) const {
+    Element<float> e = {load_one(param, i), load_one(grad, i), first.decode(maps.first(), i, block), 0, 0};
+    if (Rule::stacked) e.slow = slow.decode(maps.first(), i, block);
+    if (Rule::two_states) e.s2 = second.decode(maps.second(), i, block);
+    return e;
   }
-  __device__ const SharedMap &first() const { return of_state[0]; }
-  __device__ SharedMap &second() { return of_state[Rule::two_states]; }
+
+  __device__ bool is_cuda() const { return first.encoder.profile == HB_CUDA; }
 };
 
 // What a group of threads does with the block it holds; `at` is this thread's first element.
@@ -126,20 +139,20 @@ struct GroupedBlock {
   // Elements beyond the end count for nothing.
   __device__ void advance() {
     octet.advance(update.step);
+    if (update.step.may_keep()) octet.take_back(update.step, at, update.size, [&](uint64_t i) { return update.element(maps, i, block); });
     if (at + kPerThread <= update.size) return;
     HB_UNROLL for (uint32_t i = 0; i < kPerThread; i++)
       if (at + i >= update.size) octet.s1[i] = octet.slow[i] = octet.s2[i] = 0;
   }
 
-  __device__ Scaling scaling(const float (&values)[kPerThread]) const {
-    return scaling_of(absmax_of(largest_of_group(largest(values, update.is_cuda()), group)), false, update.first.encoder.profile);
-  }
-
-  __device__ void save(const CodedState &state, const SharedMap &map, const Scaling &scaled, const float (&values)[kPerThread]) const {
+  // All threads of the block take part, whether they have something to save or not.
+  __device__ void save(const CodedState &state, const SharedMap &map, const float (&values)[kPerThread], bool saves) const {
+    const Scaling scaled = scaling_of(absmax_of(largest_of_group(largest(values, update.is_cuda()), group)), false, state.encoder.profile);
+    if (!saves) return;
     if (threadIdx.x % group == 0) state.absmax[block] = scaled.absmax;
     uint32_t codes[kPerThread];
     state.encoder.encode(map, scaled, values, codes);
-    store_bytes(codes, state.codes, update.size, at);
+    store_bytes(codes, state.codes, update.size, at, state.aligned);
   }
 
  private:
@@ -157,7 +170,7 @@ struct GroupedBlock {
 
 // Block sizes that are a power of two from 8 to kLargestStateBlock: a group of neighbouring threads holds a block, eight elements each.
 template <class Rule>
-__global__ void __launch_bounds__(kMostOptimizerThreads) optimizer_8bit_grouped(Update8<Rule> update, uint64_t tiles) {
+__global__ void __launch_bounds__(kOptimizerThreads, Rule::stacked ? 2 : 3) optimizer_8bit_grouped(Update8<Rule> update, uint64_t tiles) {
   __shared__ SharedMaps<Rule> maps;
   maps.prepare(update);
   const uint32_t group = static_cast<uint32_t>(update.block_of.size() / kPerThread);
@@ -166,17 +179,12 @@ __global__ void __launch_bounds__(kMostOptimizerThreads) optimizer_8bit_grouped(
     const uint64_t at = (tile * blockDim.x + threadIdx.x) * kPerThread;
     GroupedBlock<Rule> part = {update, maps, at, update.block_of(at), group, {}};
     part.load();
-    const bool is_skipped = part.is_skipped();
+    const bool saves = !part.is_skipped() && at < update.size;
     part.advance();
-    const Scaling first = part.scaling(part.octet.s1);
-    Scaling slow = first, second = first;
-    if (Rule::stacked) slow = part.scaling(part.octet.slow);
-    if (Rule::two_states) second = part.scaling(part.octet.s2);
-    if (is_skipped || at >= update.size) continue;
-    store(part.octet.p, update.param, update.size, at);
-    part.save(update.first, maps.first(), first, part.octet.s1);
-    if (Rule::stacked) part.save(update.slow, maps.first(), slow, part.octet.slow);
-    if (Rule::two_states) part.save(update.second, maps.second(), second, part.octet.s2);
+    if (saves) store(part.octet.p, update.param, update.size, at);
+    part.save(update.first, maps.first(), part.octet.s1, saves);
+    if (Rule::stacked) part.save(update.slow, maps.first(), part.octet.slow, saves);
+    if (Rule::two_states) part.save(update.second, maps.second(), part.octet.s2, saves);
   }
 }
 
@@ -198,7 +206,8 @@ struct AnyBlock {
     Element<float> e = {load_one(update.param, i), update.step.gradient(raw), __fmul_rn(maps.first().values[update.first.codes[i]], absmax1), 0, 0};
     if (Rule::stacked) e.slow = __fmul_rn(maps.first().values[update.slow.codes[i]], slow_absmax);
     if (Rule::two_states) e.s2 = __fmul_rn(maps.second().values[update.second.codes[i]], absmax2);
-    update.step.advance(e, raw);
+    if (!update.step.keeps(raw)) update.step.advance(e);
+    else if (update.step.clears(raw)) e.s1 = e.slow = e.s2 = 0;
     return e;
   }
 };

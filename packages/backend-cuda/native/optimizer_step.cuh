@@ -49,17 +49,13 @@ struct OptimizerStep {
   // Two-state CUDA kernels clear 8-bit states and leave the parameter alone where the gradient is NaN or infinite.
   bool clears_non_finite;
 
-  // Updates the states and the parameter of `e`. Choices instead of branches: most steps skip nothing, and a thread's elements go on side by side.
-  __device__ void advance(Element<float> &e, float raw_gradient) const {
-    const bool clears = Rule::two_states && clears_non_finite && !(fabsf(raw_gradient) < INFINITY);
-    const bool keeps = clears || gradient.skips(e.g);
-    const Element<float> before = e;
-    e.p = move(e.p, rule(e));
-    e.p = keeps ? before.p : e.p;
-    e.s1 = clears ? 0 : keeps ? before.s1 : e.s1;
-    if (Rule::stacked) e.slow = clears ? 0 : keeps ? before.slow : e.slow;
-    if (Rule::two_states) e.s2 = clears ? 0 : keeps ? before.s2 : e.s2;
-  }
+  // Updates the states and the parameter of `e`.
+  __device__ void advance(Element<float> &e) const { e.p = move(e.p, rule(e)); }
+
+  // Whether there may be elements that do not advance.
+  __device__ bool may_keep() const { return gradient.skip_zeros || clears_non_finite; }
+  __device__ bool clears(float raw_gradient) const { return clears_non_finite && !(fabsf(raw_gradient) < INFINITY); }
+  __device__ bool keeps(float raw_gradient) const { return clears(raw_gradient) || gradient.skips(gradient(raw_gradient)); }
 };
 
 // The elements of one thread, their gradients not scaled yet. States that a rule has not are never touched.
@@ -67,14 +63,31 @@ template <class Rule, uint32_t count>
 struct OptimizerElements {
   float p[count], g[count], s1[count], slow[count], s2[count];
 
+  // All of them: no condition holds them up.
   __device__ void advance(const OptimizerStep<Rule> &step) {
     HB_UNROLL for (uint32_t i = 0; i < count; i++) {
       Element<float> e = {p[i], step.gradient(g[i]), s1[i], Rule::stacked ? slow[i] : 0, Rule::two_states ? s2[i] : 0};
-      step.advance(e, g[i]);
+      step.advance(e);
       p[i] = e.p;
       s1[i] = e.s1;
       if (Rule::stacked) slow[i] = e.slow;
       if (Rule::two_states) s2[i] = e.s2;
+    }
+  }
+
+  // Takes those back that should not have, of the elements from `at` on. Few steps keep anything, so that what was before is fetched again: before(i) is
+  // element i with its gradient unscaled.
+  template <class Before>
+  __device__ void take_back(const OptimizerStep<Rule> &step, uint64_t at, uint64_t size, const Before &before) {
+    HB_UNROLL for (uint32_t i = 0; i < count; i++) {
+      if (at + i >= size) continue;
+      const Element<float> old = before(at + i);
+      if (!step.keeps(old.g)) continue;
+      const bool clears = step.clears(old.g);
+      p[i] = old.p;
+      s1[i] = clears ? 0 : old.s1;
+      if (Rule::stacked) slow[i] = clears ? 0 : old.slow;
+      if (Rule::two_states) s2[i] = clears ? 0 : old.s2;
     }
   }
 };

@@ -38,8 +38,8 @@ struct QuantizeTask {
 // Block sizes that are a power of two from 8 to kLargestGrouped: a group of neighbouring threads holds a block, eight values each.
 template <class Element, class Encoder>
 __global__ void __launch_bounds__(kMostThreads) quantize_grouped(QuantizeTask<Element, Encoder> task, uint64_t tiles) {
-  __shared__ float bounds[Encoder::kBounds];
-  task.encoder.prepare(bounds);
+  __shared__ typename Encoder::Shared shared;
+  task.encoder.prepare(shared);
   const uint32_t group = static_cast<uint32_t>(task.block_of.size() / kPerThread);
   // A tile is what a thread block takes at once; the same number of turns for all of its threads.
   for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
@@ -53,16 +53,17 @@ __global__ void __launch_bounds__(kMostThreads) quantize_grouped(QuantizeTask<El
     if (first >= task.size) continue;
     if (threadIdx.x % group == 0) task.absmax[block] = scaled.absmax;
     uint32_t codes[kPerThread];
-    for (uint32_t i = 0; i < kPerThread; i++) codes[i] = task.encoder.encode(bounds, scaled(values[i]));
-    task.encoder.store(bounds, codes, task.codes, task.size, first);
+    for (uint32_t i = 0; i < kPerThread; i++) values[i] = scaled(values[i]);
+    task.encoder.encode(shared, values, codes);
+    task.encoder.store(shared, codes, task.codes, task.size, first);
   }
 }
 
 // Any block size: a thread block goes over its block twice, the second time mostly in the cache.
 template <class Element, class Encoder>
 __global__ void __launch_bounds__(kThreads) quantize_any(QuantizeTask<Element, Encoder> task, uint64_t blocks) {
-  __shared__ float bounds[Encoder::kBounds];
-  task.encoder.prepare(bounds);
+  __shared__ typename Encoder::Shared shared;
+  task.encoder.prepare(shared);
   const auto value_at = [&](uint64_t index) { return Element::widen(task.x[index]); };
   for (uint64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
     const uint64_t begin = block * task.block_of.size();
@@ -73,7 +74,7 @@ __global__ void __launch_bounds__(kThreads) quantize_any(QuantizeTask<Element, E
     if (threadIdx.x == 0) task.absmax[block] = scaled.absmax;
     for (uint64_t i = begin + threadIdx.x * Encoder::kUnit; i < end; i += blockDim.x * Encoder::kUnit) {
       const bool has_second = i + 1 < end;
-      task.encoder.store_unit(bounds, scaled(value_at(i)), has_second ? scaled(value_at(i + 1)) : 0, has_second, task.codes, i);
+      task.encoder.store_unit(shared, scaled(value_at(i)), has_second ? scaled(value_at(i + 1)) : 0, has_second, task.codes, i);
     }
   }
 }

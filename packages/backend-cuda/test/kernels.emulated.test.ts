@@ -52,13 +52,17 @@ const quantize4bit =
   (backend: Backend, { x, dtype, ...rest }: Case) =>
     backend.kernels.quantize4bit({ x: tensorOf(backend, x, dtype), format, ...rest, nonFinite: "propagate" });
 
-const quantizeBlockwise = (backend: Backend, { x, dtype, ...rest }: Case) =>
-  backend.kernels.quantizeBlockwise({
-    x: tensorOf(backend, x, dtype),
-    code: backend.tensor("float32", [256], createDynamicMap()),
-    ...rest,
-    nonFinite: "propagate",
-  });
+const quantizeByMap =
+  (code: Float32Array) =>
+  (backend: Backend, { x, dtype, ...rest }: Case) =>
+    backend.kernels.quantizeBlockwise({
+      x: tensorOf(backend, x, dtype),
+      code: backend.tensor("float32", [256], code),
+      ...rest,
+      nonFinite: "propagate",
+    });
+
+const quantizeBlockwise = quantizeByMap(createDynamicMap());
 
 const tensorOf = (backend: Backend, x: Float32Array, dtype: Float) =>
   backend.tensor(dtype, [x.length], fromFloat32(dtype, x));
@@ -96,6 +100,32 @@ describe("profile cuda", () => {
 
   it.for(cases)("8-bit codes, $dtype in blocks of $blockSize", async ({ dtype, blockSize }) => {
     await expectSame(quantizeBlockwise, { x: sample(blockSize), dtype, blockSize, profile: "cuda" });
+  });
+});
+
+describe("8-bit codes of other maps", () => {
+  const map = (value: (i: number) => number) => Float32Array.from({ length: 256 }, (_, i) => Math.fround(value(i)));
+  const linear = (i: number) => (i - 127.5) / 127.5;
+  /** What an encoder that expects the default maps may get wrong: crowds of bounds, bounds beyond all values, ties everywhere. */
+  const maps = {
+    linear: map(linear),
+    "crowded around 0": map((i) => linear(i) * 1e-8),
+    "crowded at 1": map((i) => 1 + linear(i) * 1e-5),
+    "beyond 1": map((i) => linear(i) * 100),
+    "all positive": map((i) => (i + 1) / 256),
+    "all the same": map(() => 0.5),
+    "in pairs": map((i) => linear(i - (i % 2))),
+    "powers of two": map((i) => (i < 128 ? -(2 ** -(i + 1)) : 2 ** (i - 255))),
+  };
+
+  it.for(Object.entries(maps))("%s", async ([, code]) => {
+    const random = createRandom(3);
+    const x = Float32Array.from({ length: 1000 }, (_, i) =>
+      i % 3 === 0 ? code[(i * 7) % 256]! : random.normal() * 10 ** -(i % 9),
+    );
+    for (const profile of ["reference", "cuda"] as const)
+      for (const blockSize of [64, 100])
+        await expectSame(quantizeByMap(code), { x, dtype: "float32", blockSize, profile });
   });
 });
 
