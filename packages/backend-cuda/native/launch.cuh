@@ -31,7 +31,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, uint32_t share
     void (*kernel)(Parameters...);
     std::tuple<Parameters...> arguments;
   };
-  emulation::Launch wanted = {grid, block, shared_bytes, nullptr, nullptr, new Call{kernel, std::tuple<Parameters...>(arguments...)}};
+  emulation::Launch wanted = {grid, block, shared_bytes, nullptr, nullptr, new Call{kernel, std::tuple<Parameters...>(arguments...)}, sizeof(Call)};
   wanted.run = [](void *call) { std::apply(static_cast<Call *>(call)->kernel, static_cast<Call *>(call)->arguments); };
   wanted.release = [](void *call) { delete static_cast<Call *>(call); };
   expect(emulation::launch(wanted, stream), "a kernel launch");

@@ -1,7 +1,11 @@
-// The calls of the CUDA runtime that this library makes, played by the CPU: one device whose memory is the process's, and streams that are
+// The calls of the CUDA runtime that this library makes, played by the CPU: devices whose memory is the process's, and streams that are
 // threads, so that what is enqueued happens later and in order, as on a GPU.
 //
-// HALFBYTE_EMULATED_POOLS=0: the device says that it has no memory pools. HALFBYTE_EMULATED_CAPABILITY=7.0: its compute capability; 9.0 otherwise.
+// HALFBYTE_EMULATED_DEVICES=2: how many there are; CUDA_VISIBLE_DEVICES chooses among them as with a driver.
+// HALFBYTE_EMULATED_CAPABILITY=8.0: their compute capability (9.0).
+// HALFBYTE_EMULATED_MEMORY=65536: bytes of each of them.
+// HALFBYTE_EMULATED_POOLS=0: they say that they have no memory pools.
+// HALFBYTE_EMULATED_FAULT=700: the kernel launched next fails with this error and takes its device with it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +29,7 @@ enum cudaError_t {
   cudaErrorJitCompilerNotFound = 221,
   cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorECCUncorrectable = 214,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchTimeout = 702,
@@ -57,6 +62,12 @@ struct cudaMemPoolProps {
     int id;
   } location;
 };
+enum cudaMemoryType { cudaMemoryTypeUnregistered, cudaMemoryTypeHost, cudaMemoryTypeDevice, cudaMemoryTypeManaged };
+struct cudaPointerAttributes {
+  cudaMemoryType type;
+  int device;
+  void *devicePointer, *hostPointer;
+};
 struct cudaFuncAttributes {
   int numRegs;
 };
@@ -78,6 +89,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
@@ -97,6 +109,7 @@ cudaError_t cudaFreeHost(void *memory);
 cudaError_t cudaMemcpyAsync(void *target, const void *source, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void *target, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *argument);
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const void *pointer);
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorName(cudaError_t error);
 
@@ -115,6 +128,7 @@ struct Launch {
   void (*run)(void *arguments);
   void (*release)(void *arguments);
   void *arguments;
+  size_t argument_bytes;
 };
 
 cudaError_t launch(const Launch &launch, cudaStream_t stream);
