@@ -14,8 +14,10 @@ std::atomic<int32_t> last_error{0};
 bool is_lost(cudaError_t code) noexcept {
   switch (code) {
     case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchTimeout:
+    case cudaErrorContextIsDestroyed:
     case cudaErrorAssert:
     case cudaErrorHardwareStackError:
     case cudaErrorIllegalInstruction:

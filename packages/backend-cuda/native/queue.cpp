@@ -98,7 +98,8 @@ hb_status Queue::wait(uint64_t entry) {
     pending->waiting--;
     settle(pending->entry, result);
   }
-  return entry > lost_after_ ? HB_DEVICE_LOST : HB_OK;
+  const bool is_in_time = entry == 0 ? lost_with_ == cudaSuccess : entry <= lost_after_;
+  return is_in_time ? HB_OK : HB_DEVICE_LOST;
 }
 
 cudaError_t Queue::passed_unlocked(cudaEvent_t event) {
@@ -127,29 +128,46 @@ void Queue::take_passed() {
   }
 }
 
-// An entry has passed, or the device is lost: then nothing after what was seen to pass has.
+// An entry has passed, or the device is lost.
 void Queue::settle(uint64_t entry, cudaError_t result) {
-  if (result == cudaSuccess) {
-    if (entry > done_) done_.store(entry, std::memory_order_release);
-    return;
-  }
-  status_of({result, "an entry of a queue"});
+  if (result != cudaSuccess) return end_with(result);
+  if (entry > done_) done_.store(entry, std::memory_order_release);
+}
+
+// Nothing after what was seen to pass has passed, and nobody waits for it any more.
+void Queue::end_with(cudaError_t code) {
+  status_of({code, "an entry of a queue"});
+  if (lost_with_ == cudaSuccess) lost_with_ = code;
   if (lost_after_ > done_) lost_after_ = done_;
   done_.store(last_, std::memory_order_release);
 }
 
+void Queue::lose(cudaError_t code) {
+  const Lock lock(mutex_);
+  end_with(code);
+}
+
+void Queue::expect_alive() {
+  const Lock lock(mutex_);
+  expect(lost_with_, "a call on a lost device");
+}
+
+// More than any device has, and sums of it are still numbers.
+constexpr uint64_t kMostBytes = uint64_t{1} << 60;
+
 void *Queue::allocate(uint64_t bytes, bool zeroed) {
-  const CurrentDevice current(device_);
-  const uint64_t whole = padded(bytes);
-  char *block = static_cast<char *>(memory_->take(whole));
-  const uint64_t first = zeroed ? 0 : bytes;
-  if (first < whole) expect(cudaMemsetAsync(block + first, 0, whole - first, stream_), "cudaMemsetAsync");
+  char *block = nullptr;
+  on_device([&] {
+    if (bytes > kMostBytes) throw CudaError{cudaErrorMemoryAllocation, "hb_alloc"};
+    const uint64_t whole = padded(bytes), first = zeroed ? 0 : bytes;
+    block = static_cast<char *>(memory_->take(whole));
+    if (first < whole) expect(cudaMemsetAsync(block + first, 0, whole - first, stream_), "cudaMemsetAsync");
+  });
   return block;
 }
 
 void Queue::release(void *tensor) {
-  const CurrentDevice current(device_);
-  memory_->give_back(tensor);
+  on_device([=] { memory_->give_back(tensor); });
 }
 
 uint32_t *Queue::arrivals() {

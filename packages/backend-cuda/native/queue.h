@@ -50,15 +50,16 @@ class Queue {
   // Enqueues what `launch(stream)` puts on the stream, as one entry. Throws when it does; then there is no entry.
   template <class Launch>
   void push(const Launch &launch) {
-    const CurrentDevice current(device_);
-    launch(stream_);
-    finish_entry();
+    on_device([&] {
+      launch(stream_);
+      finish_entry();
+    });
   }
 
   const DeviceTraits &traits() const { return traits_; }
   uint64_t last() const { return last_; }
   bool is_done(uint64_t entry);
-  // HB_OK, or HB_DEVICE_LOST for an entry that the device did not live to see.
+  // HB_OK, or HB_DEVICE_LOST for an entry that the device did not live to see; for entry 0, once the device is lost.
   hb_status wait(uint64_t entry);
 
   // In stream order, as no entry of their own.
@@ -78,6 +79,21 @@ class Queue {
     int waiting;
   };
 
+  // Runs a body with the device current. A lost device is asked nothing any more: it answers as it did when it was lost.
+  template <class Body>
+  void on_device(const Body &body) {
+    expect_alive();
+    try {
+      const CurrentDevice current(device_);
+      body();
+    } catch (const CudaError &error) {
+      if (is_lost(error.code)) lose(error.code);
+      throw;
+    }
+  }
+  void expect_alive();
+  void lose(cudaError_t code);
+
   void finish_entry();
   void await_waiters();
   // Under the lock.
@@ -85,6 +101,7 @@ class Queue {
   Pending *pending_of(uint64_t entry);
   cudaError_t passed_unlocked(cudaEvent_t event);
   void settle(uint64_t entry, cudaError_t result);
+  void end_with(cudaError_t code);
 
   const int device_;
   const DeviceTraits traits_;
@@ -96,6 +113,7 @@ class Queue {
   Mutex mutex_;  // guards what is below
   EventPool events_;
   Deque<Pending> pending_;
+  cudaError_t lost_with_ = cudaSuccess;
   uint64_t lost_after_ = ~uint64_t{0};
 };
 

@@ -12,13 +12,19 @@ export const cudaStatus = {
   insufficientDriver: 35,
   callNeedsNewerDriver: 36,
   devicesUnavailable: 46,
+  outOfMemory: 2,
   noDevice: 100,
   invalidImage: 200,
   noKernelImage: 209,
+  eccUncorrectable: 214,
   invalidPtx: 218,
   jitCompilerNotFound: 221,
   unsupportedPtx: 222,
   operatingSystem: 304,
+  illegalAddress: 700,
+  launchTimeout: 702,
+  misalignedAddress: 716,
+  launchFailure: 719,
   systemNotReady: 802,
   driverMismatch: 803,
   forwardCompat: 804,
@@ -33,7 +39,23 @@ interface Meaning {
   readonly remedy?: string;
 }
 
+/** After these CUDA gives the process no device any more. */
+const restart = "Start the process again: CUDA refuses this one everything from now on. If it comes back, report it.";
+const lost = (means: string, remedy = restart): Meaning => ({ code: "DEVICE_LOST", means, remedy });
+
 const meanings: Readonly<Record<number, Meaning>> = {
+  [cudaStatus.outOfMemory]: { code: "OUT_OF_MEMORY", means: "the GPU has no memory left" },
+  [cudaStatus.eccUncorrectable]: lost(
+    "the GPU's memory holds an error that it cannot correct",
+    "Start the process again, and look at `nvidia-smi -q -d ECC`: memory that fails again and again is broken.",
+  ),
+  [cudaStatus.illegalAddress]: lost("a kernel read or wrote where it has no memory"),
+  [cudaStatus.launchTimeout]: lost(
+    "a kernel ran longer than the system allows",
+    "Start the process again, and use a GPU without a display, or smaller tensors.",
+  ),
+  [cudaStatus.misalignedAddress]: lost("a kernel used a misaligned address"),
+  [cudaStatus.launchFailure]: lost("a kernel failed"),
   [cudaStatus.stubLibrary]: { code: "CUDA_STUB_DRIVER", means: "libcuda is the toolkit's stub, not a driver" },
   [cudaStatus.insufficientDriver]: { code: "CUDA_DRIVER_TOO_OLD", means: "the driver is older than the CUDA runtime" },
   [cudaStatus.callNeedsNewerDriver]: { code: "CUDA_DRIVER_TOO_OLD", means: "the call needs a newer driver" },

@@ -93,10 +93,11 @@ HB_API void hb_queue_allow_inline(hb_queue *queue, int32_t allowed);
 HB_API uint64_t hb_queue_last(hb_queue *queue);
 /* 1 when the entry is done. */
 HB_API int32_t hb_queue_done(hb_queue *queue, uint64_t entry);
-/* Blocks until the entry is done: call it on a thread of its own. Returns what became of this entry; others are not blamed for it. */
+/* Blocks until the entry is done: call it on a thread of its own. Returns what became of this entry; others are not blamed for it. Entry 0 is the
+ * queue itself: HB_DEVICE_LOST once its device is lost; it does not block. */
 HB_API hb_status hb_queue_wait(hb_queue *queue, uint64_t entry);
 
-/* 64-byte aligned, padded with zeros to a multiple of 64 bytes; null when there is no memory. */
+/* 64-byte aligned, padded with zeros to a multiple of 64 bytes; null when there is no memory, or the device is lost. */
 HB_API void *hb_alloc(hb_queue *queue, uint64_t bytes, int32_t zeroed);
 /* Takes effect in queue order. */
 HB_API void hb_free(hb_queue *queue, void *tensor);

@@ -78,6 +78,7 @@ export class NativeQueue {
   allocate(byteLength: number, zeroed: boolean): Pointer {
     const tensor = this.#onBudget(() => this.functions.hb_alloc(this.#pointer, byteLength, zeroed ? 1 : 0));
     if (tensor !== null) return tensor;
+    this.#expectOk("hb_alloc", this.functions.hb_queue_wait(this.#pointer, 0));
     throw halfbyteError("OUT_OF_MEMORY", `The device cannot allocate ${byteLength} bytes.`, {
       details: { expected: byteLength },
     });

@@ -1,6 +1,7 @@
 // Streams, events, copies and launches of the emulated devices.
 #include "cuda_runtime.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -171,6 +172,12 @@ cudaError_t refusal_of(const Launch &launch, int device) {
   return launch.shared_bytes > static_cast<size_t>(most) ? cudaErrorInvalidValue : cudaSuccess;
 }
 
+// Not before the call that launched it has returned.
+void fail_late(int device, cudaError_t fault) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  lose(device, fault, "a kernel failed, as HALFBYTE_EMULATED_FAULT wants it");
+}
+
 cudaError_t wanted_fault() {
   const char *number = std::getenv("HALFBYTE_EMULATED_FAULT");
   return number && *number ? static_cast<cudaError_t>(std::atoi(number)) : cudaSuccess;
@@ -184,7 +191,7 @@ cudaError_t launch(const Launch &launch, cudaStream_t stream) {
   if (refusal != cudaSuccess) return launch.release(launch.arguments), returned(refusal);
   const cudaError_t fault = wanted_fault();
   return enqueue(stream, [=] {
-    if (fault != cudaSuccess) lose(device, fault, "a kernel failed, as HALFBYTE_EMULATED_FAULT wants it");
+    if (fault != cudaSuccess) fail_late(device, fault);
     else if (reaches_elsewhere(launch, device)) lose(device, cudaErrorIllegalAddress, "a kernel was given memory of another device");
     else run(launch, device);
     launch.release(launch.arguments);
