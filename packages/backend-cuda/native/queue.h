@@ -69,6 +69,11 @@ class Queue {
   // kArrivals counters on the device, zero whenever no kernel runs (split_sum.cuh).
   uint32_t *arrivals();
 
+  // Memory and streams of other libraries: HB_USABLE or why not; this queue after theirs; theirs after this queue.
+  int32_t look_at(const void *foreign, uint64_t bytes);
+  void take_over(cudaStream_t foreign);
+  void hand_over(cudaStream_t foreign);
+
   void write(void *target, const void *host, uint64_t bytes, bool adopt);
   void read(const void *source, void *host, uint64_t bytes);
 
@@ -94,6 +99,7 @@ class Queue {
   void expect_alive();
   void lose(cudaError_t code);
 
+  void follow(cudaStream_t later, cudaStream_t earlier);
   void finish_entry();
   void await_waiters();
   // Under the lock.

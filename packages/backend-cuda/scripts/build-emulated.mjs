@@ -3,7 +3,7 @@
  * build/emulated/libhalfbyte_cuda_emulated.so. Needs a C++ compiler. Also a module: buildEmulated() for tests.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -39,23 +39,81 @@ export const emulationFlags = [
 ];
 
 /**
- * Builds the library when it is older than its sources. Returns its path; throws with what the compiler said.
- * @param {{ output?: string, source?: string }} [options]
+ * Builds the library when it is older than its sources. Returns its path; throws with what the compiler said. Who comes while another process
+ * builds it waits for that.
+ * @param {{ output?: string, source?: string, flags?: readonly string[] }} [options]
  */
-export function buildEmulated({ output = join(folder, "build", "emulated"), source = join(folder, "native") } = {}) {
+export function buildEmulated({
+  output = join(folder, "build", "emulated"),
+  source = join(folder, "native"),
+  flags = [],
+} = {}) {
   const library = join(output, "libhalfbyte_cuda_emulated.so");
   if (isNewerThan(library, [source, include])) return library;
   mkdirSync(output, { recursive: true });
+  return withLock(join(output, "building"), () =>
+    isNewerThan(library, [source, include]) ? library : buildLibrary(library, source, flags),
+  );
+}
+
+function buildLibrary(library, source, flags) {
   const exports = join(source, "exports.map");
+  const fresh = `${library}.${process.pid}`;
   compile([
     ...emulationFlags,
+    ...flags,
     "-shared",
     `-DHB_VERSION="${version}"`,
     ...["-I", include, "-I", source],
-    ...["-o", library, `-Wl,--version-script=${exports}`, "-Wl,--no-undefined"],
+    ...["-o", fresh, `-Wl,--version-script=${exports}`, "-Wl,--no-undefined"],
     ...["-x", "c++", ...sourcesIn(source), ...sourcesIn(join(source, "emulation"))],
   ]);
+  renameSync(fresh, library);
   return library;
+}
+
+/** Runs `body` in one process at a time; a lock whose process is gone holds nobody up. */
+function withLock(lock, body) {
+  while (!taken(lock)) {
+    if (!isAlive(ownerOf(lock))) rmSync(lock, { force: true });
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+  try {
+    return body();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Written elsewhere first: a lock that is there has an owner. */
+function taken(lock) {
+  const mine = `${lock}.${process.pid}`;
+  writeFileSync(mine, `${process.pid}`);
+  try {
+    linkSync(mine, lock);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(mine);
+  }
+}
+
+function ownerOf(lock) {
+  try {
+    return Number(readFileSync(lock, "utf8"));
+  } catch {
+    return 0;
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return pid > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {string} folder */

@@ -13,6 +13,7 @@ export {
 } from "./compatibility-monitor.js";
 export { cuda } from "./cuda.js";
 export type { CudaOptions } from "./cuda-options.js";
+export { type DeviceMemory, deviceAddressOf, releaseTo, wrapDeviceMemory } from "./device-memory.js";
 export { type DiagnoseOptions, diagnose } from "./diagnose.js";
 export { type Diagnosis, type Status, statuses } from "./diagnosis.js";
 export { examine } from "./examine.js";

@@ -4,7 +4,7 @@
  * devices unasked.
  */
 import { BackendTensor, type Block, fits, type TensorHost } from "./backend-tensor.js";
-import type { Device, Launch } from "./device.js";
+import type { Device, Launch, Storage } from "./device.js";
 import { bytesOf, byteWidth, dtypes, isArrayOf, isDType } from "./dtype.js";
 import { halfbyteError } from "./errors.js";
 import { Fault, FaultLog, openFaults } from "./fault.js";
@@ -67,6 +67,17 @@ export async function uploadTensor<D extends DType>(
   return tensor;
 }
 
+/** The device behind a backend. */
+export const deviceOf = (backend: Backend): Device => (backend as DeviceBackend).device;
+
+/** A tensor over storage that its device got otherwise than by allocate(); the backend frees it like any other. */
+export const tensorOver = <D extends DType>(
+  backend: Backend,
+  dtype: D,
+  shape: Shape,
+  storage: (byteLength: number) => Storage,
+): Tensor<D> => (backend as DeviceBackend).over(dtype, shape, storage);
+
 class DeviceBackend implements Backend, TensorHost {
   readonly kernels: Kernels;
   readonly #log = new FaultLog();
@@ -126,6 +137,16 @@ class DeviceBackend implements Backend, TensorHost {
       await this.device.drain();
     };
     return { tensor, write };
+  }
+
+  over<D extends DType>(dtype: D, shape: Shape, storage: (byteLength: number) => Storage): BackendTensor<D> {
+    this.ensureOpen();
+    if (!isDType(dtype)) throw halfbyteError("INVALID_ARGUMENT", `There is no dtype "${String(dtype)}".`);
+    const byteLength = sizeOf(shape) * byteWidth(dtype);
+    const { maxTensorBytes } = this.device.limits;
+    if (byteLength > maxTensorBytes) throw tooLarge(shape, byteLength, maxTensorBytes);
+    const block: Block = { storage: storage(byteLength), byteLength, handles: 0, faults: [] };
+    return new BackendTensor<D>(this, dtype, [...shape], block);
   }
 
   explain<K extends OpName>(op: K, args: Ops[K]["in"]): Explanation | Reason {
@@ -201,13 +222,7 @@ class DeviceBackend implements Backend, TensorHost {
   }
 
   #allocate<D extends DType>(dtype: D, shape: Shape, zeroed: boolean): BackendTensor<D> {
-    this.ensureOpen();
-    if (!isDType(dtype)) throw halfbyteError("INVALID_ARGUMENT", `There is no dtype "${String(dtype)}".`);
-    const byteLength = sizeOf(shape) * byteWidth(dtype);
-    const { maxTensorBytes } = this.device.limits;
-    if (byteLength > maxTensorBytes) throw tooLarge(shape, byteLength, maxTensorBytes);
-    const block: Block = { storage: this.device.allocate(byteLength, zeroed), byteLength, handles: 0, faults: [] };
-    return new BackendTensor<D>(this, dtype, [...shape], block);
+    return this.over(dtype, shape, (byteLength) => this.device.allocate(byteLength, zeroed));
   }
 
   #checkedBytes<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array): Uint8Array {

@@ -1,5 +1,5 @@
 /** The public names of @halfbyte/core, nothing else. */
-export { type Backend, createBackend, type Explanation } from "./backend.js";
+export { type Backend, createBackend, deviceOf, type Explanation, tensorOver } from "./backend.js";
 export { compareCheckpoints, logicalNames, type TensorComparison } from "./checkpoint/compare-checkpoints.js";
 export {
   type DequantizeCheckpointOptions,

@@ -108,6 +108,24 @@ HB_API hb_status hb_write(hb_queue *queue, void *tensor, uint64_t offset, const 
 /* Enqueues a copy to host memory, which must stay alive until the entry is done. */
 HB_API hb_status hb_read(hb_queue *queue, const void *tensor, uint64_t offset, void *host, uint64_t bytes);
 
+/* ── Memory of other libraries ──
+ * A library whose memory others in the process use too (CUDA) has all three. Their memory may stand wherever a tensor may: it has no padding, and
+ * hb_free leaves it alone. A stream is theirs (CUDA: a cudaStream_t; null: the device's default stream). */
+
+/* What lies at an address, in *found. */
+#define HB_USABLE 0 /* memory of the queue's device, aligned to 16 bytes */
+#define HB_UNKNOWN 1 /* nothing that the device knows: host memory mostly */
+#define HB_PINNED_HOST 2
+#define HB_MANAGED 3
+#define HB_OTHER_DEVICE 4
+#define HB_MISALIGNED 5
+#define HB_TOO_LONG 6 /* it begins in memory of the device and ends outside of it */
+HB_OPTIONAL hb_status hb_look_at(hb_queue *queue, const void *foreign, uint64_t bytes, int32_t *found);
+/* What is enqueued here from now on comes after what was enqueued on the stream so far. */
+HB_OPTIONAL hb_status hb_take_over(hb_queue *queue, void *stream);
+/* What is enqueued on the stream from now on comes after what was enqueued here so far. */
+HB_OPTIONAL hb_status hb_hand_over(hb_queue *queue, void *stream);
+
 /* ── Packed weights ──
  * A copy of a weight in the order in which this library's products read it. How it looks is up to the library and the machine: it is never
  * stored or exported. Products take it beside the weight itself; null: there is none. */

@@ -5,6 +5,17 @@ export const abiVersion = 3;
 
 export const status = { ok: 0, outOfMemory: 1, unsupported: 2, deviceLost: 3, failed: 4 } as const;
 
+/** What lies at an address that another library gave. */
+export const foundNumbers = {
+  usable: 0,
+  unknown: 1,
+  pinnedHost: 2,
+  managed: 3,
+  otherDevice: 4,
+  misaligned: 5,
+  tooLong: 6,
+} as const;
+
 export const dtypeNumbers: Readonly<Record<Float, number>> = { float32: 0, float16: 1, bfloat16: 2 };
 
 /** Profile cpu exists in the reference kernels only. */

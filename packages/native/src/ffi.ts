@@ -38,14 +38,16 @@ function bind<F extends object>(handle: LibraryHandle, wanted: Readonly<Record<k
 
 /** Those that the library has. */
 function bindOptional(handle: LibraryHandle): OptionalFunctions {
-  const each = Object.entries(optionalSignatures).map(([name, signature]): OptionalFunctions => {
-    try {
-      return bind(handle, { [name]: signature });
-    } catch {
-      return {};
-    }
-  });
-  return Object.assign({}, ...each);
+  const names = Object.keys(optionalSignatures) as (keyof OptionalFunctions)[];
+  return Object.assign({}, ...names.map((name) => bindIfThere(handle, name)));
+}
+
+function bindIfThere(handle: LibraryHandle, name: keyof OptionalFunctions): OptionalFunctions {
+  try {
+    return bind<OptionalFunctions>(handle, { [name]: optionalSignatures[name] } as typeof optionalSignatures);
+  } catch {
+    return {};
+  }
 }
 
 // Without a name: two copies of this module may share one koffi.

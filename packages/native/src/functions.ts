@@ -93,6 +93,9 @@ export interface NestedFunctions {
 export interface OptionalFunctions extends Partial<NestedFunctions> {
   /** The device's own number of the latest failure; 0: none. */
   hb_last_error?(): number;
+  hb_look_at?(queue: Pointer, foreign: Pointer, bytes: number, found: Int32Array): Status;
+  hb_take_over?(queue: Pointer, stream: Pointer): Status;
+  hb_hand_over?(queue: Pointer, stream: Pointer): Status;
 }
 
 /** Sizes of packed weights in bytes; 0: the library has no packed form for the shape. */

@@ -20,6 +20,7 @@ export {
 } from "./load-library.js";
 export { type ManifestEntry, manifestEntry } from "./manifest.js";
 export { type MemoryUse, NativeDevice, type NativeDeviceOptions } from "./native-device.js";
+export { nativeOf } from "./native-storage.js";
 export { reasonOf } from "./reason.js";
 export {
   runScript,

@@ -16,6 +16,7 @@ import {
   type Storage,
   type Tensor,
 } from "@halfbyte/core";
+import { expectUsable, noForeignMemory, showAddress } from "./foreign-memory.js";
 import type { Entry, NativeFunctions, Pointer } from "./functions.js";
 import { NativeQueue } from "./native-queue.js";
 import { NativeStorage, nativeOf, pointerOf } from "./native-storage.js";
@@ -153,6 +154,33 @@ export class NativeDevice implements Device {
   /** Size of the packed form of an int8 weight; 0: it has none here. */
   packedBytesInt8(n: number, k: number): number {
     return this.#memory === "lean" ? 0 : Number(this.#functions.hb_pack_int8_bytes(n, k));
+  }
+
+  /**
+   * Storage that another library of the process owns: `byteLength` bytes at an address of this device, after what was enqueued so far on its
+   * `stream`, if there is one. freeing it is the other library's business.
+   */
+  wrap(address: Pointer, byteLength: number, stream?: Pointer): Storage {
+    if (this.#live.has(address))
+      throw halfbyteError("INVALID_ARGUMENT", `The memory at ${showAddress(address)} is this backend's own.`);
+    expectUsable(this.#lookAt(address, byteLength), address, byteLength, this.name);
+    if (stream !== undefined)
+      this.queue.ask(({ hb_take_over }, queue) => hb_take_over?.(queue, stream), "hb_take_over");
+    this.packed.drop(address);
+    return new NativeStorage(address, byteLength) as unknown as Storage;
+  }
+
+  /** What is enqueued on another library's stream from now on comes after what was enqueued here so far. */
+  releaseTo(stream: Pointer): void {
+    if (!this.queue.ask(({ hb_hand_over }, queue) => hb_hand_over?.(queue, stream), "hb_hand_over"))
+      throw noForeignMemory(this.name);
+  }
+
+  #lookAt(address: Pointer, byteLength: number): number {
+    const found = new Int32Array(1);
+    const look = ({ hb_look_at }: NativeFunctions, queue: Pointer) => hb_look_at?.(queue, address, byteLength, found);
+    if (!this.queue.ask(look, "hb_look_at")) throw noForeignMemory(this.name);
+    return found[0]!;
   }
 
   /** Memory of the device for what `use` enqueues. */

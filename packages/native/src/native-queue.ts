@@ -88,6 +88,14 @@ export class NativeQueue {
     if (!this.#closed) this.functions.hb_free(this.#pointer, tensor);
   }
 
+  /** A call that puts no entry on the queue; false where the library has no such function. */
+  ask(call: (functions: NativeFunctions, queue: Pointer) => Status | undefined, what: string): boolean {
+    const result = this.#onBudget(() => call(this.functions, this.#pointer));
+    if (result === undefined) return false;
+    this.#expectOk(what, result);
+    return true;
+  }
+
   /** The entry enqueued last. */
   get last(): Entry {
     return this.#closed ? 0 : this.functions.hb_queue_last(this.#pointer);
@@ -223,9 +231,10 @@ export class NativeQueue {
 /** A status that says no more than that something failed takes the code of the device's own error. */
 function failureOf(what: string, result: Status, number: number, explained: Reason | undefined): HalfbyteError {
   const [code, message] = failures[result] ?? unknownFailure;
-  const told = `${message} (${what}, status ${result}${number === 0 ? "" : `, error ${number}`}).`;
+  const isOpening = what === "hb_queue_create";
+  const told = `${isOpening ? "The device did not open" : message} (${what}, status ${result}${number === 0 ? "" : `, error ${number}`}).`;
   if (!explained) return halfbyteError(code, told);
-  const better = code === "KERNEL_FAILED" ? (explained.code as ErrorCode) : code;
+  const better = isOpening || code === "KERNEL_FAILED" ? (explained.code as ErrorCode) : code;
   return halfbyteError(better, `${told} ${explained.message}`, { remedy: explained.remedy });
 }
 

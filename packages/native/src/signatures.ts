@@ -47,6 +47,9 @@ export const optionalSignatures: Readonly<Record<keyof OptionalFunctions, Signat
       address,
     ],
   ],
+  hb_look_at: [i32, [address, address, u64, address]],
+  hb_take_over: [i32, [address, address]],
+  hb_hand_over: [i32, [address, address]],
 };
 
 /** In the order of the header. */

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -51,7 +52,23 @@ struct EmulatedEvent {
 
 namespace hb::emulation {
 
-cudaError_t enqueue(cudaStream_t stream, std::function<void()> step) {
+namespace {
+
+// Null is the default stream of the current device.
+cudaStream_t stream_of(cudaStream_t given) {
+  static std::mutex mutex;
+  static std::map<int, EmulatedStream *> &defaults = *new std::map<int, EmulatedStream *>;
+  if (given) return given;
+  const std::lock_guard<std::mutex> lock(mutex);
+  EmulatedStream *&stream = defaults[current_device()];
+  if (!stream) stream = new EmulatedStream(current_device());
+  return stream;
+}
+
+}  // namespace
+
+cudaError_t enqueue(cudaStream_t given, std::function<void()> step) {
+  EmulatedStream *const stream = stream_of(given);
   const int device = stream->device;
   if (returned(cudaSuccess, device) != cudaSuccess) return returned(cudaSuccess, device);
   stream->push([device, step = std::move(step)] {
@@ -73,7 +90,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return returned(cudaSuccess, device);
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+cudaError_t cudaStreamSynchronize(cudaStream_t given) {
+  EmulatedStream *const stream = stream_of(given);
   stream->finish();
   return returned(cudaSuccess, stream->device);
 }
@@ -93,7 +111,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return returned(cudaSuccess);
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t given) {
+  EmulatedStream *const stream = stream_of(given);
   if (event->device != stream->device) return returned(cudaErrorInvalidResourceHandle);
   if (returned(cudaSuccess, event->device) != cudaSuccess) return returned(cudaSuccess, event->device);
   stream->push([passings = event->passings, number = event->passings->record()] { passings->reach(number); });

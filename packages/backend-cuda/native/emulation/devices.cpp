@@ -92,7 +92,8 @@ bool exists(int device) { return device >= 0 && device < device_count(); }
 }  // namespace
 
 int device_count() { return static_cast<int>(machine().visible.size()); }
-Device &device_at(int number) { return machine().devices[static_cast<size_t>(machine().visible[static_cast<size_t>(number)])]; }
+int physical_number(int number) { return machine().visible[static_cast<size_t>(number)]; }
+Device &device_at(int number) { return machine().devices[static_cast<size_t>(physical_number(number))]; }
 int current_device() { return current; }
 
 cudaError_t returned(cudaError_t error, int device) {

@@ -17,6 +17,8 @@ int device_count();
 // By its number in this process, which is below device_count().
 Device &device_at(int number);
 int current_device();
+// Among all that the machine has.
+int physical_number(int number);
 
 // What a call on a device returns, remembered for cudaGetLastError.
 cudaError_t returned(cudaError_t error, int device);
