@@ -57,6 +57,8 @@ Staging::Staging(cudaStream_t stream) : stream_(stream) { expect(cudaHostAlloc(&
 Staging::~Staging() { cudaFreeHost(piece_); }
 
 void Staging::write(void *target, const void *host, uint64_t bytes) {
+  // An empty array of JavaScript has no address.
+  if (bytes == 0) return;
   if (bytes <= kTakenAtOnce) return expect(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
   const char *first = static_cast<const char *>(host);
   const Bytes taken = std::make_shared<Vector<char>>(first, first + bytes);

@@ -41,22 +41,23 @@ export const emulationFlags = [
 /**
  * Builds the library when it is older than its sources. Returns its path; throws with what the compiler said. Who comes while another process
  * builds it waits for that.
- * @param {{ output?: string, source?: string, flags?: readonly string[] }} [options]
+ * @param {{ output?: string, source?: string, flags?: readonly string[], compiler?: string }} [options]
  */
 export function buildEmulated({
   output = join(folder, "build", "emulated"),
   source = join(folder, "native"),
   flags = [],
+  compiler = findCompiler(),
 } = {}) {
   const library = join(output, "libhalfbyte_cuda_emulated.so");
   if (isNewerThan(library, [source, include])) return library;
   mkdirSync(output, { recursive: true });
   return withLock(join(output, "building"), () =>
-    isNewerThan(library, [source, include]) ? library : buildLibrary(library, source, flags),
+    isNewerThan(library, [source, include]) ? library : buildLibrary(library, { source, flags, compiler }),
   );
 }
 
-function buildLibrary(library, source, flags) {
+function buildLibrary(library, { source, flags, compiler }) {
   const exports = join(source, "exports.map");
   const fresh = `${library}.${process.pid}`;
   compile([
@@ -67,7 +68,7 @@ function buildLibrary(library, source, flags) {
     ...["-I", include, "-I", source],
     ...["-o", fresh, `-Wl,--version-script=${exports}`, "-Wl,--no-undefined"],
     ...["-x", "c++", ...sourcesIn(source), ...sourcesIn(join(source, "emulation"))],
-  ]);
+  ], compiler);
   renameSync(fresh, library);
   return library;
 }
@@ -124,8 +125,7 @@ export const sourcesIn = (folder) =>
     .map((name) => join(folder, name));
 
 /** @param {readonly string[]} args */
-export function compile(args) {
-  const compiler = findCompiler();
+export function compile(args, compiler = findCompiler()) {
   const { status, stdout, stderr } = spawnSync(compiler, args, { encoding: "utf8", maxBuffer: 64 << 20 });
   if (status !== 0) throw new Error(`${compiler} failed:\n${stdout}${stderr}`);
 }

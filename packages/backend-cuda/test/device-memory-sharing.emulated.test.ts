@@ -5,9 +5,8 @@
 import { type Backend, createDynamicMap, openBackend, reference } from "@halfbyte/core";
 import { load } from "koffi";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildEmulated } from "../scripts/build-emulated.mjs";
 import { deviceAddressOf, releaseTo, wrapDeviceMemory } from "../src/device-memory.js";
-import { noEmulation, openEmulated } from "./emulated.js";
+import { emulatedLibrary, noEmulation, openEmulated } from "./emulated.js";
 
 process.env["HALFBYTE_EMULATED_DEVICES"] = "2";
 
@@ -23,7 +22,7 @@ interface Other {
 
 /** Loaded once: the backend's loader gets the same library. */
 function otherLibrary(): Other {
-  const library = load(buildEmulated());
+  const library = load(emulatedLibrary());
   const bind = (name: string, result: string, parameters: string[]) => library.func(name, result, parameters);
   return {
     malloc: bind("hb_other_malloc", "void *", ["int32_t", "uint64_t"]),

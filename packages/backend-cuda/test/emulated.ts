@@ -8,6 +8,9 @@ import { errorMeaning } from "../src/probe-library.js";
 
 export const noEmulation = reasonWithoutEmulation();
 
+/** The one that the sanitizers' tests have built, or our own. */
+export const emulatedLibrary = (): string => process.env["HALFBYTE_EMULATED_LIBRARY"] ?? buildEmulated();
+
 export interface EmulatedOptions {
   readonly library?: string;
   readonly device?: number;
@@ -39,7 +42,7 @@ export async function openEmulated(options: EmulatedOptions = {}): Promise<Backe
 const nameOf = ({ device }: EmulatedOptions) => (device === undefined ? "cuda" : `cuda:${device}`);
 
 async function opened(options: EmulatedOptions): Promise<ConstructorParameters<typeof NativeDevice>> {
-  const { library: path = buildEmulated(), device = 0, memory = "fast" } = options;
+  const { library: path = emulatedLibrary(), device = 0, memory = "fast" } = options;
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
   const { functions, build } = await loadLibrary([{ path, sha256 }], { backend: "cuda", machine: ["emulated"] });
   const { operations } = build;

@@ -3,6 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(begin, bytes)
+#endif
 
 namespace hb::emulation {
 
@@ -18,18 +25,52 @@ void AsyncCopies::await(size_t pending) {
   }
 }
 
+namespace {
+
+// Kept for the next launch: to make a stack takes longer than most threads of a block run. Of the whole process: streams come and go.
+class IdleFibers {
+ public:
+  std::unique_ptr<Fiber> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (fibers_.empty()) return std::make_unique<Fiber>();
+    std::unique_ptr<Fiber> fiber = std::move(fibers_.back());
+    fibers_.pop_back();
+    return fiber;
+  }
+  void give_back(std::unique_ptr<Fiber> fiber) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fibers_.push_back(std::move(fiber));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+};
+
+IdleFibers &idle_fibers = *new IdleFibers;
+
+}  // namespace
+
 Block::Block(dim3 grid, dim3 block, size_t shared_bytes)
     : grid_(grid), block_(block), threads_(size_t{block.x} * block.y * block.z), shared_(new SharedLine[shared_bytes / sizeof(SharedLine) + 1]) {
   for (size_t i = 0; i < threads_.size(); i++) {
     const uint32_t at = static_cast<uint32_t>(i);
+    threads_[i].fiber = idle_fibers.take();
     threads_[i].index = {at % block.x, at / block.x % block.y, at / block.x / block.y};
   }
+  ASAN_POISON_MEMORY_REGION(dynamic_shared() + shared_bytes, sizeof(SharedLine) - shared_bytes % sizeof(SharedLine));
+}
+
+// A fiber that was left in the middle of a kernel is of no use any more.
+Block::~Block() {
+  for (Thread &thread : threads_)
+    if (thread.state == State::over) idle_fibers.give_back(std::move(thread.fiber));
 }
 
 const char *Block::run(uint3 index, void (*kernel)(void *), void *arguments) {
   index_ = index;
   for (Thread &thread : threads_) {
-    thread.fiber.prepare(kernel, arguments);
+    thread.fiber->prepare(kernel, arguments);
     thread.state = State::ready;
     thread.wants = {};
     thread.copies = {};
@@ -50,7 +91,7 @@ bool Block::run_ready() {
     Thread &thread = threads_[running_];
     if (thread.state != State::ready) continue;
     ran = true;
-    thread.state = thread.fiber.resume() ? State::over : State::waiting;
+    thread.state = thread.fiber->resume() ? State::over : State::waiting;
   }
   return ran;
 }
@@ -60,7 +101,7 @@ uint64_t Block::meet(Meeting kind, uint32_t mask, uint64_t value, uint32_t sourc
   thread.wants = {kind, mask, value, source, 0};
   const bool named = (mask >> lane() & 1) != 0;
   if (kind != Meeting::block && !named) fail("a thread calls a warp operation whose mask does not name it");
-  thread.fiber.suspend();
+  thread.fiber->suspend();
   return thread.wants.result;
 }
 

@@ -52,6 +52,9 @@ struct AsyncCopies {
 class Block {
  public:
   Block(dim3 grid, dim3 block, size_t shared_bytes);
+  ~Block();
+  Block(const Block &) = delete;
+  Block &operator=(const Block &) = delete;
 
   // The kernel for one block of the grid. Returns what is wrong with it, or null.
   const char *run(uint3 index, void (*kernel)(void *), void *arguments);
@@ -73,9 +76,9 @@ class Block {
  private:
   enum class State : uint8_t { ready, waiting, over };
   struct Thread {
-    Fiber fiber;
+    std::unique_ptr<Fiber> fiber;
     uint3 index;
-    State state;
+    State state = State::over;
     Rendezvous wants;
     AsyncCopies copies;
   };
