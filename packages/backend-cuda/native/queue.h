@@ -52,9 +52,12 @@ class Queue {
   void push(const Launch &launch) {
     on_device([&] {
       launch(stream_);
-      finish_entry();
+      if (counts_entries_) finish_entry();
     });
   }
+
+  // False: what is pushed is no entry of its own. A stream that is captured as a CUDA graph must not be asked for its events.
+  void count_entries(bool counted) { counts_entries_ = counted; }
 
   const DeviceTraits &traits() const { return traits_; }
   uint64_t last() const { return last_; }
@@ -111,6 +114,7 @@ class Queue {
 
   const int device_;
   const DeviceTraits traits_;
+  bool counts_entries_ = true;
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<Staging> staging_;
