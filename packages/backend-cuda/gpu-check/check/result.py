@@ -1,0 +1,56 @@
+"""The stage files as one: what ran on which device, what it came to, and the targets."""
+import datetime
+import json
+
+from . import table, targets
+from .places import RESULTS
+
+STAGES = ("build", "conformance", "sanitizer", "benchmark")
+
+
+def merged(world):
+    stages = {name: stage_of(world.results / f"{name}.json") for name in STAGES}
+    library, torch = (stages["benchmark"].get(part, {}) for part in ("library", "torch"))
+    rows, peers = library.get("rows", []), torch.get("rows", [])
+    return {
+        "date": datetime.date.today().isoformat(),
+        "emulated": world.is_dry,
+        "gpu": world.gpu._asdict() if world.gpu else None,
+        "device": library.get("device"),
+        "torch": torch.get("device"),
+        "stages": {name: {part: without_rows(result) for part, result in parts.items()} for name, parts in stages.items()},
+        # Figures of an emulated device say nothing about a GPU.
+        "targets": [] if world.is_dry else targets.judged(rows, peers),
+        "rows": rows if world.is_dry else table.with_ratios(rows, peers),
+        "peers": peers,
+    }
+
+
+def stage_of(file):
+    return json.loads(file.read_text())["parts"] if file.exists() else {}
+
+
+def without_rows(result):
+    return {name: value for name, value in result.items() if name not in ("rows", "device", "inputs", "kept")}
+
+
+def write(world):
+    """Beside the other results, for a GPU; a dry run never leaves its own folder."""
+    result = merged(world)
+    file = world.results / "emulated.json" if world.is_dry else world.destination / f"{world.gpu.slug}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result, indent=1) + "\n")
+    return result, file
+
+
+def say(result):
+    if result["emulated"]:
+        print("A dry run on the emulated device: its times mean nothing and are not kept as results.")
+    for line in table.lines(result["rows"]):
+        print(line)
+    for target in result["targets"]:
+        word = {True: "met", False: "MISSED", None: "not measured"}[target["met"]]
+        print(f"  {word:12} {target['what']}: {target['figure']} (target {target['target']}) {target.get('reason', '')}")
+
+
+DESTINATION = RESULTS
