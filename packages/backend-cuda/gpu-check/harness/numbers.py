@@ -30,12 +30,14 @@ def widen(stored):
     """float32 of every element, exactly."""
     if stored.dtype == BF16:
         return (stored.data.astype(np.uint32) << 16).view(np.float32)
-    return stored.data.astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        return stored.data.astype(np.float32)
 
 
 def numbers(stored):
     """float64 of every element, exactly."""
-    return widen(stored).astype(np.float64) if stored.dtype in FLOATS else stored.data.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return (widen(stored) if stored.dtype in FLOATS else stored.data).astype(np.float64)
 
 
 def narrow(dtype, values):

@@ -1,0 +1,1 @@
+export function carry(options?: { output?: string; node?: string | undefined }): Promise<string>;
