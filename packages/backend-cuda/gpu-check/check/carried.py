@@ -1,14 +1,15 @@
 """
 The part of stage 2 that needs Node: `.carry/` with a Node (node.tar.xz, or an unpacked node/bin/node), and conformance.mjs, one file that
-scripts/carry-conformance.mjs makes of the packages. Without it the part says that it is absent.
+scripts/carry.mjs makes of the packages. Without it the part says that it is absent.
 """
 import json
+import os
 import shutil
 import tarfile
 
 from . import command
 from .parts import Part, absent, failed
-from .places import CARRY, GOLDEN
+from .places import CARRY, LIBRARIES
 
 BUNDLE = CARRY / "conformance.mjs"
 ARCHIVE = CARRY / "node.tar.xz"
@@ -17,20 +18,28 @@ ARCHIVE = CARRY / "node.tar.xz"
 def node_parts(world, libraries):
     if not BUNDLE.exists():
         return [Part("node", [], lambda _: absent("no .carry/conformance.mjs: docs/gpu-check.md says how it is made"))]
-    addons = sorted(CARRY.glob("*.node"))
-    return [
-        Part(f"node {library.stem}", [library, BUNDLE, *addons, world.device_text], lambda limit, library=library: judged(world, library, limit))
+    inputs = [BUNDLE, *sorted(CARRY.rglob("*.node")), world.device_text]
+    each = [
+        Part(f"node {library.stem}", [library, *inputs], lambda limit, library=library: judged(world, ["--library", library], limit))
         for library in libraries
     ]
+    return each if world.is_dry else [*each, chosen_part(world, inputs)]
 
 
-def judged(world, library, limit):
+def chosen_part(world, inputs):
+    """Drivers, GPUs and libraries as the provider finds them by itself, its choice, and its trial of it in a process of its own."""
+    environment = {**os.environ, "HALFBYTE_LIBRARY_PATH": str(LIBRARIES)}
+    given = sorted(LIBRARIES.glob("*.so"))
+    return Part("node provider", [*given, *inputs], lambda limit: judged(world, [], limit, env=environment))
+
+
+def judged(world, options, limit, **environment):
     node = find_node(world)
     if not node:
         return absent("no Node: neither .carry/node.tar.xz nor node on PATH")
-    report = world.work / f"{library.stem}.node.json"
+    report = world.work / "node.json"
     report.unlink(missing_ok=True)
-    outcome = command.run([node, BUNDLE, "--library", library, "--golden", GOLDEN, "--json", report], limit)
+    outcome = command.run([node, BUNDLE, *options, "--json", report], limit, **environment)
     if outcome.code is None:
         return {"outcome": "timed out"}
     if not report.exists():

@@ -42,7 +42,7 @@ function said(outcome: Outcome): Outcome {
 /** This library and no other. */
 async function opened(path: string): Promise<{ provider: BackendProvider; isWhole: boolean }> {
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
-  const { functions, build } = await loadLibrary([{ path, sha256 }], { backend: "cuda" });
+  const { functions, build } = await loadLibrary([{ path, sha256 }], { backend: "cuda", machine: undefined });
   const { operations = [] } = build;
   const options = { name: "cuda", tier: basename(path), maxTensorBytes: 2 ** 31, variantOf: () => basename(path) };
   const provider: BackendProvider = {
