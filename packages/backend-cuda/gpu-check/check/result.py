@@ -3,7 +3,7 @@ import datetime
 import json
 
 from . import table, targets
-from .places import RESULTS
+from .places import RESULTS, ROOT
 
 STAGES = ("build", "conformance", "sanitizer", "benchmark")
 
@@ -39,8 +39,13 @@ def write(world):
     result = merged(world)
     file = world.results / "emulated.json" if world.is_dry else world.destination / f"{world.gpu.slug}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(result, indent=1) + "\n")
+    file.write_text(without_folders(json.dumps(result, indent=1), world) + "\n")
     return result, file
+
+
+def without_folders(text, world):
+    """What programs said, without where it was on this machine."""
+    return text.replace(str(world.work), "work").replace(f"{ROOT}/", "")
 
 
 def say(result):

@@ -8,7 +8,7 @@ from .code_shapes import generator
 from .numbers import F32, FLOATS, elements, narrow, numbers
 from .products import bound_of, product_of
 
-SMALL = {"rows": (1, 3, 17), "weights": ((24, 256), (33, 200), (5, 77)), "int8": ((3, 40, 96), (17, 33, 50))}
+SMALL = {"rows": (1, 3, 17, 65), "weights": ((24, 256), (33, 200), (5, 77)), "int8": ((3, 40, 96), (17, 33, 50))}
 LARGE = {
     "rows": (1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 127, 128, 129, 512, 1000),
     "weights": ((4096, 4096), (4096, 14336), (11008, 4096), (129, 65536), (4100, 1000), (33, 200), (5, 77)),

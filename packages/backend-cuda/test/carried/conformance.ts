@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { cuda } from "@halfbyte/backend-cuda";
 import { describeBackend, describeQuantization } from "@halfbyte/conformance";
-import type { BackendProvider } from "@halfbyte/core";
+import { type BackendProvider, messageOf } from "@halfbyte/core";
 import { loadLibrary, NativeDevice } from "@halfbyte/native";
 import { nativeOperations } from "../../../native/src/operations.js";
 import { type Outcome, outcomes } from "./vitest.js";
@@ -16,7 +16,7 @@ import { type Outcome, outcomes } from "./vitest.js";
 const { values } = parseArgs({ options: { library: { type: "string" }, json: { type: "string" } } });
 
 process.exitCode = await main(values.library, values.json).catch((error: unknown) => {
-  console.error(error);
+  console.error(messageOf(error));
   return 2;
 });
 

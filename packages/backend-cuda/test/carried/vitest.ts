@@ -73,19 +73,19 @@ export interface Outcome {
 }
 
 /** Everything that was registered, one after the other. A group that does not open fails each of its cases. */
-export async function* outcomes(group: Group = root, path = ""): AsyncGenerator<Outcome, void, void> {
-  const obstacle = await failureOf(async () => {
-    for (const body of group.before) await body();
-  });
+export async function* outcomes(group = root, path = "", outer?: string): AsyncGenerator<Outcome, void, void> {
+  const obstacle = outer ?? (await failureOf(() => inTurn(group.before)));
   for (const entry of group.entries) {
     const name = path === "" ? entry.name : `${path} > ${entry.name}`;
-    if ("entries" in entry) yield* outcomes(entry, name);
+    if ("entries" in entry) yield* outcomes(entry, name, obstacle);
     else yield { name, ...asFailure(obstacle ?? (await failureOf(entry.body))) };
   }
-  const closing = await failureOf(async () => {
-    for (const body of group.after) await body();
-  });
+  const closing = await failureOf(() => inTurn(group.after));
   if (closing !== undefined) yield { name: `${path} closes`, failure: closing };
+}
+
+async function inTurn(bodies: readonly Body[]): Promise<void> {
+  for (const body of bodies) await body();
 }
 
 async function failureOf(body: Body): Promise<string | undefined> {
