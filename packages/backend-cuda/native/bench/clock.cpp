@@ -76,11 +76,11 @@ cudaGraphExec_t captured(cudaStream_t stream, const std::function<void()> &enque
   if (cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess) return nullptr;
   try {
     enqueue();
-  } catch (const Refused &) {
+  } catch (...) {
     // Ends below; the same calls worked outside of a capture.
   }
   if (cudaStreamEndCapture(stream, &graph) == cudaSuccess && graph) {
-    if (cudaGraphInstantiate(&executable, graph, 0) != cudaSuccess) executable = nullptr;
+    if (cudaGraphInstantiateWithFlags(&executable, graph, 0) != cudaSuccess) executable = nullptr;
     cudaGraphDestroy(graph);
   }
   if (executable && !starts_twice(executable, stream)) {

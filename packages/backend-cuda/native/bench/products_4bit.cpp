@@ -13,7 +13,15 @@ constexpr uint64_t kSampledColumns = 24, kSampledRows = 24;
 
 struct Shape {
   uint64_t m, n, k;
+
+  uint64_t weights() const { return n * k; }
+  uint64_t bytes(hb_dtype dtype) const { return weights() / 2 + weights() / kBlock * 4 + (m * k + m * n) * width_of(dtype); }
 };
+
+Row row_of(const char *kind, hb_dtype dtype, const Shape &shape) {
+  const std::string name = std::string(kind) + " M=" + std::to_string(shape.m) + " " + std::to_string(shape.n) + "x" + std::to_string(shape.k);
+  return {"gemm_4bit", name, name_of(dtype), {shape.m, shape.n, shape.k}, shape.bytes(dtype), 2 * shape.m * shape.weights()};
+}
 
 // What all copies of the operands are made of.
 struct Patterns {
@@ -34,17 +42,12 @@ class Product {
  public:
   Product(Bench &bench, const Patterns &patterns, hb_dtype dtype, Shape shape)
       : bench_(bench), patterns_(patterns), dtype_(dtype), shape_(shape), table_(bench.queue, sizeof HB_NF4_CODE, bytes_of(HB_NF4_CODE, 16)) {
-    const int copies = bench.copies(bytes());
+    const int copies = bench.copies(shape.bytes(dtype));
     const std::vector<uint8_t> x = stored(patterns.x, dtype), absmax = stored(patterns.absmax, HB_FLOAT32);
     for (int i = 0; i < copies; i++) {
-      sets_.push_back({Tensor(bench.queue, shape.m * shape.k * width_of(dtype), x), Tensor(bench.queue, weights() / 2, patterns.codes),
-                       Tensor(bench.queue, weights() / kBlock * 4, absmax), Tensor(bench.queue, shape.m * shape.n * width_of(dtype))});
+      sets_.push_back({Tensor(bench.queue, shape.m * shape.k * width_of(dtype), x), Tensor(bench.queue, shape.weights() / 2, patterns.codes),
+                       Tensor(bench.queue, shape.weights() / kBlock * 4, absmax), Tensor(bench.queue, shape.m * shape.n * width_of(dtype))});
     }
-  }
-
-  Row row(const char *kind) const {
-    const std::string name = std::string(kind) + " M=" + std::to_string(shape_.m) + " " + std::to_string(shape_.n) + "x" + std::to_string(shape_.k);
-    return {"gemm_4bit", name, name_of(dtype_), {shape_.m, shape_.n, shape_.k}, bytes(), 2 * shape_.m * weights()};
   }
 
   Timing time() {
@@ -53,7 +56,7 @@ class Product {
 
   // As callers do it who have no other way: scales first, then the product.
   Timing time_nested() {
-    const uint64_t blocks = weights() / kBlock;
+    const uint64_t blocks = shape_.weights() / kBlock;
     const Tensor codes(bench_.queue, blocks, patterns_.absmax_codes), scales(bench_.queue, (blocks / kNestedBlock + 1) * 4, stored(patterns_.absmax, HB_FLOAT32));
     const Tensor table(bench_.queue, 1024, stored(normal_pattern(), HB_FLOAT32)), absmax(bench_.queue, blocks * 4);
     return bench_.clock.measure(static_cast<int>(sets_.size()), [&](int i) {
@@ -83,9 +86,6 @@ class Product {
   static std::vector<uint8_t> bytes_of(const float *values, size_t count) { return stored(std::vector<float>(values, values + count), HB_FLOAT32); }
   static uint64_t stride(uint64_t count, uint64_t sampled) { return std::max<uint64_t>(1, count / sampled); }
 
-  uint64_t weights() const { return shape_.n * shape_.k; }
-  uint64_t bytes() const { return weights() / 2 + weights() / kBlock * 4 + (shape_.m * shape_.k + shape_.m * shape_.n) * width_of(dtype_); }
-
   void multiply(const Operands &set, const float *absmax) const {
     const hb_accuracy accuracy = dtype_ == HB_FLOAT32 ? HB_EXACT : HB_FAST;
     must(hb_gemm_4bit(bench_.queue, set.x, dtype_, set.codes.as<uint8_t>(), absmax, nullptr, table_.as<float>(), kBlock, accuracy, nullptr, 0, shape_.m,
@@ -113,11 +113,10 @@ class Product {
 };
 
 void run_one(Bench &bench, const Patterns &patterns, hb_dtype dtype, Shape shape, bool nested) {
-  Row row = {"gemm_4bit", "", name_of(dtype), {shape.m, shape.n, shape.k}};
+  Row row = row_of(nested ? "nf4 nested" : "nf4", dtype, shape);
+  if (!bench.wants(row.op + " " + row.name)) return;
   try {
     Product product(bench, patterns, dtype, shape);
-    row = product.row(nested ? "nf4 nested" : "nf4");
-    if (!bench.wants(row.op + " " + row.name)) return;
     const Timing timing = nested ? product.time_nested() : product.time();
     if (!nested) product.measure_errors(row);
     print(row, timing);
