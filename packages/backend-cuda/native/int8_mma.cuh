@@ -30,30 +30,58 @@ struct SwizzledRows {
   static constexpr uint32_t kPieces = bytes / kBytesTogether;
   alignas(16) uint8_t data[rows * bytes];
 
-  __device__ uint8_t *at(uint32_t row, uint32_t piece) {
-    return data + row * bytes + (piece ^ row / (128 / bytes) % kPieces) * kBytesTogether;
+  __device__ uint8_t *at(uint32_t row, uint32_t piece) { return data + row * bytes + (piece ^ row / (128 / bytes) % kPieces) * kBytesTogether; }
+};
+
+// What a thread copies of an operand, stage after stage: one piece of every so many rows, in which it lies at the same place.
+template <uint32_t rows, uint32_t bytes, uint32_t threads>
+class RowCopies {
+ public:
+  // From row `first` of a matrix of `lines` on.
+  __device__ RowCopies(const int8_t *matrix, uint64_t first, uint64_t lines, uint64_t k) : stride_(kApart * k), left_(k) {
+    const uint32_t row = threadIdx.x / kPieces, piece = threadIdx.x % kPieces;
+    from_ = matrix + (first + row) * k + piece * kBytesTogether;
+    HB_UNROLL for (uint32_t i = 0; i < kCopies; i++) present_ |= static_cast<uint32_t>(first + row + i * kApart < lines) << i;
+    // Where its piece of a row ends.
+    left_ -= piece * kBytesTogether;
   }
 
-  // Starts the copies of rows [first, first + rows) of a matrix of `lines`, from byte `at` of each; zeros where it has none.
-  template <uint32_t threads>
-  __device__ void fill(const int8_t *matrix, uint64_t first, uint64_t lines, uint64_t at, uint64_t k) {
-    static_assert(rows * kPieces % threads == 0, "every thread copies as much");
-    HB_UNROLL for (uint32_t i = 0; i < rows * kPieces / threads; i++) {
-      const uint32_t index = threadIdx.x + i * threads, row = index / kPieces, piece = index % kPieces;
-      const uint64_t byte = at + piece * kBytesTogether;
-      copy_async(this->at(row, piece), matrix + (first + row) * k + byte, first + row < lines && byte < k);
-    }
+  // Starts the copies of the next stage; zeros where the matrix has no bytes.
+  __device__ void start(SwizzledRows<rows, bytes> &to) {
+    uint8_t *const shared = to.at(threadIdx.x / kPieces, threadIdx.x % kPieces);
+    HB_UNROLL for (uint32_t i = 0; i < kCopies; i++)
+      copy_async(shared + i * kApart * bytes, from_ + i * stride_, left_ > 0 && (present_ >> i & 1) != 0);
+    from_ += bytes;
+    left_ -= bytes;
   }
+
+ private:
+  static constexpr uint32_t kPieces = bytes / kBytesTogether, kApart = threads / kPieces, kCopies = rows / kApart;
+  static_assert(threads % kPieces == 0 && rows % kApart == 0 && kApart % 8 == 0, "every thread copies as much, to the same place of its rows");
+  const int8_t *from_;
+  const uint64_t stride_;
+  int64_t left_;
+  uint32_t present_ = 0;
 };
 
 template <class Tile>
 struct MmaStage {
   SwizzledRows<Tile::kRows, Tile::kBytes> a;
   SwizzledRows<Tile::kColumns, Tile::kBytes> b;
+};
 
-  __device__ void fill(const Product8 &p, uint64_t first_row, uint64_t first_column, uint64_t at) {
-    a.template fill<Tile::kThreads>(p.a, first_row, p.m, at, p.k);
-    b.template fill<Tile::kThreads>(p.b, first_column, p.n, at, p.k);
+template <class Tile>
+struct MmaCopies {
+  RowCopies<Tile::kRows, Tile::kBytes, Tile::kThreads> a;
+  RowCopies<Tile::kColumns, Tile::kBytes, Tile::kThreads> b;
+
+  __device__ MmaCopies(const Product8 &p, uint64_t first_row, uint64_t first_column)
+      : a(p.a, first_row, p.m, p.k), b(p.b, first_column, p.n, p.k) {}
+
+  __device__ void start(MmaStage<Tile> &stage) {
+    a.start(stage.a);
+    b.start(stage.b);
+    end_copy_group();
   }
 };
 
@@ -63,7 +91,9 @@ struct MmaSums {
   static constexpr uint32_t kDown = Tile::kWarpRows / 16, kAcross = Tile::kWarpColumns / 8;
   int32_t pieces[kDown][kAcross][4] = {};
 
-  __device__ void add(MmaStage<Tile> &stage, uint32_t row, uint32_t column) {
+  // Calls meanwhile() when it has its first operands.
+  template <class Meanwhile>
+  __device__ void add(MmaStage<Tile> &stage, uint32_t row, uint32_t column, const Meanwhile &meanwhile) {
     const uint32_t lane = threadIdx.x % 32;
     HB_UNROLL for (uint32_t k = 0; k < Tile::kBytes / kBytesTogether; k += 2) {
       uint32_t a[kDown][4], b[kAcross][2];
@@ -73,6 +103,7 @@ struct MmaSums {
         load_matrices(two, stage.b.at(column + 8 * j + lane % 8 + lane / 16 * 8, k + lane / 8 % 2));
         b[j][0] = two[0], b[j][1] = two[1], b[j + 1][0] = two[2], b[j + 1][1] = two[3];
       }
+      if (k == 0) meanwhile();
       HB_UNROLL for (uint32_t i = 0; i < kDown; i++)
         HB_UNROLL for (uint32_t j = 0; j < kAcross; j++) Int8Mma::multiply(pieces[i][j], a[i], b[j]);
     }
@@ -110,18 +141,14 @@ struct TileOrder {
 template <class Tile>
 __device__ void multiply_tile(MmaStage<Tile> (&stages)[Tile::kStages], const Product8 &p, uint64_t first_row, uint64_t first_column, uint32_t row,
                               uint32_t column, MmaSums<Tile> &sums) {
-  HB_UNROLL for (uint32_t i = 0; i + 1 < Tile::kStages; i++) {
-    stages[i].fill(p, first_row, first_column, i * Tile::kBytes);
-    end_copy_group();
-  }
+  MmaCopies<Tile> copies(p, first_row, first_column);
+  HB_UNROLL_BY(1) for (uint32_t i = 0; i + 1 < Tile::kStages; i++) copies.start(stages[i]);
   uint32_t now = 0, last = Tile::kStages - 1;
   HB_UNROLL_BY(1) for (uint64_t at = 0; at < p.k; at += Tile::kBytes) {
     await_copies<static_cast<int>(Tile::kStages) - 2>();
     // After it everyone has this stage's bytes, and is done with those that the next copies replace.
     __syncthreads();
-    stages[last].fill(p, first_row, first_column, at + (Tile::kStages - 1) * Tile::kBytes);
-    end_copy_group();
-    sums.add(stages[now], row, column);
+    sums.add(stages[now], row, column, [&] { copies.start(stages[last]); });
     last = now;
     now = now + 1 < Tile::kStages ? now + 1 : 0;
   }
