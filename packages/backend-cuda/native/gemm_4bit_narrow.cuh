@@ -128,11 +128,12 @@ class NarrowActivations<Bfloat16> {
   bool has_more_ = false;
 };
 
-// Shared memory of a thread block: the table, then for each warp its stages and the scales of two chunks.
+// Shared memory beside the table: for each warp its stages and the scales of two chunks; in the end its sums.
 struct NarrowLayout {
   static constexpr uint32_t kScales = 2 * kNarrowRows;
   static constexpr uint32_t kWarpBytes = kNarrowStages * kStageBytes + kScales * 4;
-  static constexpr uint32_t bytes(uint32_t warps) { return PairTable::kBytes + warps * kWarpBytes; }
+  static_assert(kWarpBytes >= 16 * kNarrowRows * sizeof(float), "sums of 16 rows of x fit");
+  static constexpr uint32_t bytes(uint32_t warps) { return warps * kWarpBytes; }
 };
 
 // `eights`: rows of x in groups of eight.
@@ -141,9 +142,9 @@ class NarrowWarp {
  public:
   using Storage = typename Element::Storage;
 
-  __device__ NarrowWarp(const Product4 &product, const BlockOf &block_of, char *shared, const ChunkShare &share, uint64_t first_row)
-      : product_(product), block_of_(block_of), table_(shared), share_(share), first_row_(first_row) {
-    char *mine = shared + PairTable::kBytes + threadIdx.x / 32 * NarrowLayout::kWarpBytes;
+  __device__ NarrowWarp(const Product4 &product, uint32_t block_shift, char *shared, const ChunkShare &share, uint64_t first_row)
+      : product_(product), block_shift_(block_shift), share_(share), first_row_(first_row) {
+    char *mine = shared + threadIdx.x / 32 * NarrowLayout::kWarpBytes;
     stages_ = mine;
     scales_ = reinterpret_cast<float *>(mine + kNarrowStages * kStageBytes);
   }
@@ -201,7 +202,7 @@ class NarrowWarp {
     const uint64_t k = share_.first(i);
     for (uint32_t half = 0; half < 2; half++) {
       const uint64_t row = first_row_ + lane() + 32 * half;
-      next_scales_[half] = row < product_.n ? product_.weight.scales.at(block_of_(row * product_.k + k)) : 0;
+      next_scales_[half] = row < product_.n ? product_.weight.scales.at((row * product_.k + k) >> block_shift_) : 0;
     }
     HB_UNROLL for (uint32_t e = 0; e < eights; e++) activations_[e].load(activations_at(e, k));
   }
@@ -247,7 +248,7 @@ class NarrowWarp {
   }
 
   const Product4 &product_;
-  const BlockOf &block_of_;
+  const uint32_t block_shift_;
   const PairTable table_;
   const ChunkShare share_;
   const uint64_t first_row_;
@@ -262,20 +263,20 @@ class NarrowWarp {
 template <uint32_t eights>
 constexpr uint32_t kNarrowBlocks = eights == 1 ? 2 : 1;
 
-// Grid: tiles of 64 columns, splits of k. Needs k a multiple of 64, and blocks too.
+// Grid: tiles of 64 columns, splits of k. Needs k a multiple of 64, and blocks of 2^block_shift >= 64.
 template <class Element, uint32_t eights>
-__global__ void __launch_bounds__(32 * kNarrowWarps, kNarrowBlocks<eights>) gemm_4bit_narrow(Product4 product, BlockOf block_of, SplitSum split) {
+__global__ void __launch_bounds__(32 * kNarrowWarps, kNarrowBlocks<eights>) gemm_4bit_narrow(Product4 product, uint32_t block_shift, SplitSum split) {
   if (kCompiledCapability < Float16Mma::kCapability) return;
   HB_DYNAMIC_SHARED(shared);
   const uint32_t warps = blockDim.x / 32, warp = threadIdx.x / 32;
   constexpr uint32_t size = 8 * eights * kNarrowRows;
   const ChunkShare share(product.k, blockIdx.y * warps + warp, split.splits * warps);
-  NarrowWarp<Element, eights> mine(product, block_of, shared, share, blockIdx.x * uint64_t{kNarrowRows});
+  NarrowWarp<Element, eights> mine(product, block_shift, shared, share, blockIdx.x * uint64_t{kNarrowRows});
   mine.begin();
   __syncthreads();
   mine.run();
   __syncthreads();
-  // The table has served.
+  // The stages have served.
   float *const sums = reinterpret_cast<float *>(shared);
   mine.store(sums + warp * size);
   __syncthreads();

@@ -33,7 +33,8 @@ __global__ void __launch_bounds__(256) prepare_activations(const uint16_t *x, ui
   }
 }
 
-// Shared memory: the table, stages of codes and activations, and twice the scales, the factors (times the table's) and the windows of a chunk.
+// Shared memory beside the table: stages of codes and activations, and twice the scales, the factors (times the table's) and the windows of a chunk; in the end
+// the sums.
 struct TiledLayout {
   uint32_t rows, stages;
 
@@ -42,7 +43,7 @@ struct TiledLayout {
   __host__ __device__ uint32_t stage_bytes() const { return code_bytes() + kTiledHeight * kActivationBytes; }
   __host__ __device__ uint32_t numbers() const { return rows + 2 * kTiledHeight; }
   __host__ __device__ uint32_t bytes() const {
-    const uint32_t used = PairTable::kBytes + stages * stage_bytes() + 2 * numbers() * 4, sums = rows * kTiledHeight * 4;
+    const uint32_t used = stages * stage_bytes() + 2 * numbers() * 4, sums = rows * kTiledHeight * 4;
     return used > sums ? used : sums;
   }
 };
@@ -52,9 +53,9 @@ __device__ inline uint32_t piece_at(uint32_t row, uint32_t piece) { return row *
 
 class TiledBlock {
  public:
-  __device__ TiledBlock(const Product4 &product, const Activations16 &x, const BlockOf &block_of, const TiledLayout &layout, char *shared)
-      : product_(product), x_(x), block_of_(block_of), layout_(layout), table_(shared), first_row_(blockIdx.x * uint64_t{kTiledHeight}),
-        first_column_(blockIdx.y * uint64_t{layout.rows}), stages_(shared + PairTable::kBytes),
+  __device__ TiledBlock(const Product4 &product, const Activations16 &x, uint32_t block_shift, const TiledLayout &layout, char *shared)
+      : product_(product), x_(x), block_shift_(block_shift), layout_(layout), first_row_(blockIdx.x * uint64_t{kTiledHeight}),
+        first_column_(blockIdx.y * uint64_t{layout.rows}), stages_(shared),
         numbers_(reinterpret_cast<float *>(stages_ + layout.stages * layout.stage_bytes())) {}
 
   // Chunks [begin, end) of k.
@@ -67,7 +68,8 @@ class TiledBlock {
     for (uint64_t chunk = begin; chunk < end; chunk++) {
       float *const numbers = numbers_ + chunk % 2 * layout_.numbers();
       const bool has_more = put_numbers(numbers);
-      if (layout_.stages > 2) await_copies<2>();
+      if (layout_.stages > 3) await_copies<2>();
+      else if (layout_.stages > 2) await_copies<1>();
       else await_copies<0>();
       const bool more = __syncthreads_or(has_more) != 0;
       start(chunk + layout_.stages - 1, slot == 0 ? layout_.stages - 1 : slot - 1, end);
@@ -112,7 +114,7 @@ class TiledBlock {
   __device__ void fetch(uint64_t chunk, uint64_t end) {
     if (chunk >= end) return;
     const uint64_t row = first_column_ + threadIdx.x, of_x = first_row_ + threadIdx.x;
-    next_scale_ = row < product_.n ? product_.weight.scales.at(block_of_(row * product_.k + chunk * kChunk)) : 0;
+    next_scale_ = row < product_.n ? product_.weight.scales.at((row * product_.k + chunk * kChunk) >> block_shift_) : 0;
     if (threadIdx.x >= kTiledHeight) return;
     next_factor_ = of_x >= product_.m ? 0 : x_.factors ? x_.factors[of_x * (product_.k / kChunk) + chunk] : 1;
   }
@@ -185,7 +187,7 @@ class TiledBlock {
 
   const Product4 &product_;
   const Activations16 &x_;
-  const BlockOf &block_of_;
+  const uint32_t block_shift_;
   const TiledLayout layout_;
   const PairTable table_;
   const uint64_t first_row_, first_column_;
@@ -195,12 +197,12 @@ class TiledBlock {
   float sums_[kTiledEights][2][4] = {};
 };
 
-// Grid: 64 rows of x, 32 rows of the weight for each warp, splits of k. Needs k a multiple of 64, and blocks too.
-__global__ void __launch_bounds__(32 * kTiledWarps) gemm_4bit_tiled(Product4 product, Activations16 x, BlockOf block_of, SplitSum split, uint32_t stages) {
+// Grid: 64 rows of x, 32 rows of the weight for each warp, splits of k. Needs k a multiple of 64, and blocks of 2^block_shift >= 64; two to four stages.
+__global__ void __launch_bounds__(32 * kTiledWarps) gemm_4bit_tiled(Product4 product, Activations16 x, uint32_t block_shift, SplitSum split, uint32_t stages) {
   if (kCompiledCapability < Float16Mma::kCapability) return;
   HB_DYNAMIC_SHARED(shared);
   const TiledLayout layout(blockDim.x / 32, stages);
-  TiledBlock block(product, x, block_of, layout, shared);
+  TiledBlock block(product, x, block_shift, layout, shared);
   const uint64_t chunks = product.k / kChunk, share = (chunks + split.splits - 1) / split.splits, begin = min(blockIdx.z * share, chunks);
   block.run(begin, min(begin + share, chunks));
   __syncthreads();

@@ -45,9 +45,9 @@ __device__ inline float table_factor(const float *table) {
 class PairTable {
  public:
   // A copy for every lane, each in a bank of its own: no two lanes ever wait for each other.
-  static constexpr uint32_t kCopies = 32, kBytes = 256 * kCopies * 4;
+  static constexpr uint32_t kCopies = 32, kBytes = 256 * kCopies * sizeof(uint32_t);
 
-  explicit __device__ PairTable(void *shared) : pairs_(static_cast<uint32_t *>(shared) + threadIdx.x % kCopies) {}
+  __device__ PairTable() : lane_bytes_(threadIdx.x % kCopies * sizeof(uint32_t)) {}
 
   // All threads of a block; they meet elsewhere. Returns what sums of its products are multiplied with.
   __device__ float fill(const float *table) const {
@@ -57,16 +57,25 @@ class PairTable {
     // Lane l holds code l % 16. The high nibble is the first element.
     for (uint32_t byte = threadIdx.x / 32; byte < 256; byte += blockDim.x / 32) {
       const uint32_t first = __shfl_sync(~0u, mine, static_cast<int>(byte >> 4)), second = __shfl_sync(~0u, mine, static_cast<int>(byte & 15));
-      pairs_[byte * kCopies] = first | second << 16;
+      pairs()[byte * kCopies + lane] = first | second << 16;
     }
     return __frcp_rn(factor);
   }
 
-  // Of byte i of a word of codes.
-  __device__ uint32_t at(uint32_t codes, uint32_t i) const { return pairs_[(codes >> 8 * i & 255) * kCopies]; }
+  // Of byte i of a word of codes. The address takes two operations: a shift, and a mask with the lane put in.
+  __device__ uint32_t at(uint32_t codes, uint32_t i) const {
+    const uint32_t place = i == 0 ? codes << 7 : codes >> (8 * i - 7);
+    return *reinterpret_cast<const uint32_t *>(reinterpret_cast<const char *>(pairs()) + ((place & 0x7f80) | lane_bytes_));
+  }
 
  private:
-  uint32_t *pairs_;
+  // Not dynamic: then its address is part of the load.
+  static __device__ uint32_t *pairs() {
+    __shared__ uint32_t memory[kBytes / sizeof(uint32_t)];
+    return memory;
+  }
+
+  uint32_t lane_bytes_;
 };
 
 }  // namespace hb

@@ -60,15 +60,18 @@ export function buildEmulated({
 function buildLibrary(library, { source, flags, compiler }) {
   const exports = join(source, "exports.map");
   const fresh = `${library}.${process.pid}`;
-  compile([
-    ...emulationFlags,
-    ...flags,
-    "-shared",
-    `-DHB_VERSION="${version}"`,
-    ...["-I", include, "-I", source],
-    ...["-o", fresh, `-Wl,--version-script=${exports}`, "-Wl,--no-undefined"],
-    ...["-x", "c++", ...sourcesIn(source), ...sourcesIn(join(source, "emulation"))],
-  ], compiler);
+  compile(
+    [
+      ...emulationFlags,
+      ...flags,
+      "-shared",
+      `-DHB_VERSION="${version}"`,
+      ...["-I", include, "-I", source],
+      ...["-o", fresh, `-Wl,--version-script=${exports}`, "-Wl,--no-undefined"],
+      ...["-x", "c++", ...sourcesIn(source), ...sourcesIn(join(source, "emulation"))],
+    ],
+    compiler,
+  );
   renameSync(fresh, library);
   return library;
 }
