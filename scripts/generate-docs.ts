@@ -40,12 +40,12 @@ ${table(["code", "name", "meaning", "what to do"], rows)}
 `;
 }
 
-/** What is implemented; a backend that does not exist yet has no column. */
-const backends = ["reference", "cpu"];
+/** What is implemented, and how far it was seen; a backend that does not exist yet has no column. */
+const backends = { reference: "yes", cpu: "yes", cuda: "emulated" };
 const profiles: readonly Profile[] = ["reference", "cpu", "cuda"];
 
 function supportPage(): string {
-  const operations = opNames.map((op) => [`\`${op}\``, ...backends.map(() => "yes")]);
+  const operations = opNames.map((op) => [`\`${op}\``, ...Object.values(backends)]);
   const formats = formatNames().map((name) => {
     const format = getFormat(name);
     const block = format.defaultBlockSize;
@@ -66,11 +66,12 @@ of \`packages/conformance/src/tolerance.ts\`.
 
 ## Operations
 
-${table(["operation", ...backends], operations)}
+${table(["operation", ...Object.keys(backends)], operations)}
 
 The reference backend is plain JavaScript: exact, complete, and slow. The cpu backend is a C++ library (AVX-512, AVX2, NEON, scalar), for now built from a
 clone with \`pnpm build:native\`; nested scales and transposed 4-bit products are composed from its other operations, and it refuses profile \`cpu\`.
-CUDA and WebGPU are not part of this release.
+The cuda backend has a kernel for every operation; the same sources pass the specification as a library for an emulated device, on tensor cores and without.
+**None has run on a GPU yet**, and nothing is known of their speed. Transposed 4-bit products are composed; profile \`cpu\` is refused. WebGPU is not part of this release.
 
 ## Formats
 
