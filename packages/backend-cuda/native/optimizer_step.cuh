@@ -9,6 +9,9 @@ namespace hb {
 
 constexpr uint32_t kOptimizerThreads = 256;
 
+// Each file's own, as the rules are.
+namespace {
+
 // The rules with one state differ by little beside what they have in common: one kernel runs them all.
 struct OneState {
   static constexpr bool two_states = false, stacked = false;
@@ -36,6 +39,8 @@ struct OneState {
     Adagrad adagrad;
   };
 };
+
+}  // namespace
 
 // What kernels are made for, of a rule.
 template <class Rule>
