@@ -3,7 +3,7 @@
 #include "gemm_4bit_narrow.cuh"
 #include "gemm_4bit_tiled.cuh"
 #include "grid.h"
-#include "queue.h"
+#include "scratch.h"
 
 namespace hb {
 
@@ -15,25 +15,6 @@ constexpr uint64_t kMostNarrowRows = 16;
 constexpr uint64_t kMostSplits = 16, kFewestChunks = 2;
 // What one dimension of a grid other than the first may be.
 constexpr uint64_t kMostBlocks = 65535;
-
-// Memory that the stream needs for one launch.
-class Scratch {
- public:
-  Scratch(hb_queue &queue, uint64_t bytes) : queue_(queue), memory_(bytes > 0 ? queue.allocate(padded(bytes), false) : nullptr) {}
-  ~Scratch() {
-    if (memory_) guarded([this] { queue_.release(memory_); });
-  }
-  Scratch(const Scratch &) = delete;
-  Scratch &operator=(const Scratch &) = delete;
-  template <class T>
-  T *as() const {
-    return static_cast<T *>(memory_);
-  }
-
- private:
-  hb_queue &queue_;
-  void *const memory_;
-};
 
 // How many thread blocks share k, so that all multiprocessors have work.
 uint32_t splits_of(const DeviceTraits &device, uint64_t tiles, uint64_t blocks_per_processor, uint64_t most) {

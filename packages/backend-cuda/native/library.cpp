@@ -37,7 +37,7 @@ void *hb_alloc(hb_queue *queue, uint64_t bytes, int32_t zeroed) {
 }
 
 void hb_free(hb_queue *queue, void *tensor) {
-  if (tensor) hb::guarded([=] { queue->release(tensor); });
+  if (tensor) queue->release(tensor);
 }
 
 void hb_memory(hb_queue *queue, uint64_t *host_used, uint64_t *host_pooled) {

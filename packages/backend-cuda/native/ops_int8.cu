@@ -4,7 +4,7 @@
 #include "int8_outliers.cuh"
 #include "int8_pad.cuh"
 #include "int8_rows.cuh"
-#include "queue.h"
+#include "scratch.h"
 
 namespace hb {
 namespace {
@@ -48,22 +48,6 @@ void quantize_rows_of(cudaStream_t stream, QuantizeRowsTask<Element> task) {
 
 // ── Products ──
 
-// Device memory for the time of some launches: what comes later in the stream may have it.
-class Scratch {
- public:
-  Scratch(hb_queue *queue, uint64_t bytes) : queue_(queue), data_(queue->allocate(bytes, false)) {}
-  ~Scratch() {
-    guarded([this] { queue_->release(data_); });
-  }
-  Scratch(const Scratch &) = delete;
-  Scratch &operator=(const Scratch &) = delete;
-  uint32_t *words() const { return static_cast<uint32_t *>(data_); }
-
- private:
-  hb_queue *queue_;
-  void *data_;
-};
-
 void launch_tiles(cudaStream_t stream, const Product8 &p, const ResultOf8 &result) {
   const uint64_t tiles = ceil_div(p.m, kTileRows) * ceil_div(p.n, kTileColumns);
   launch(int8_tiles, thread_blocks(tiles), kTileThreads, stream, p, tiles, result);
@@ -98,7 +82,7 @@ void launch_product(cudaStream_t stream, const DeviceTraits &device, const Produ
 }
 
 void pad(cudaStream_t stream, const int8_t *from, uint64_t rows, uint64_t k, uint64_t padded, const Scratch &to) {
-  launch(pad_rows, thread_blocks(rows), 256, stream, from, rows, k, padded, to.words());
+  launch(pad_rows, thread_blocks(rows), 256, stream, from, rows, k, padded, to.as<uint32_t>());
 }
 
 // Rows that are no multiple of 16 bytes, which models do not have, are copied first.
@@ -107,10 +91,10 @@ void multiply(hb_queue *queue, cudaStream_t stream, const Product8 &p, const Res
   if (p.k % kBytesTogether == 0 && is_aligned(p.a, kBytesTogether) && is_aligned(p.b, kBytesTogether))
     return launch_product(stream, queue->traits(), p, result);
   const uint64_t padded = ceil_div(p.k, kBytesTogether) * kBytesTogether;
-  const Scratch a(queue, p.m * padded), b(queue, p.n * padded);
+  const Scratch a(*queue, p.m * padded), b(*queue, p.n * padded);
   pad(stream, p.a, p.m, p.k, padded, a);
   pad(stream, p.b, p.n, p.k, padded, b);
-  const Product8 whole = {reinterpret_cast<int8_t *>(a.words()), reinterpret_cast<int8_t *>(b.words()), p.m, p.n, padded};
+  const Product8 whole = {a.as<int8_t>(), b.as<int8_t>(), p.m, p.n, padded};
   launch_product(stream, queue->traits(), whole, result);
 }
 
@@ -118,12 +102,12 @@ void multiply(hb_queue *queue, cudaStream_t stream, const Product8 &p, const Res
 constexpr uint64_t kMostGathered = 128;
 
 void add_outliers_of(hb_queue *queue, cudaStream_t stream, const void *x, const uint8_t *mask, const Product8 &p, const ResultOf8 &result) {
-  const Scratch scratch(queue, (p.k + 1) * sizeof(uint32_t));
-  const OutlierList list = {scratch.words(), scratch.words() + 1};
+  const Scratch scratch(*queue, (p.k + 1) * sizeof(uint32_t));
+  const OutlierList list = {scratch.as<uint32_t>(), scratch.as<uint32_t>() + 1};
   launch(list_outliers, 1, kListThreads, stream, mask, p.k, list);
   const uint64_t capacity = p.m > kCorrectedRows ? std::min(p.k, kMostGathered) : 0;
-  const Scratch room(queue, (p.m + p.n) * capacity * sizeof(float));
-  float *const listed = reinterpret_cast<float *>(room.words());
+  const Scratch room(*queue, (p.m + p.n) * capacity * sizeof(float));
+  float *const listed = room.as<float>();
   const OutlierOperands from = {list, {x, result.out.dtype}, p.b, result.col_stats, p.m, p.n, p.k};
   const GatheredOutliers gathered = {listed, listed + p.m * capacity, static_cast<uint32_t>(capacity)};
   const uint64_t lines = p.m + p.n, tiles = ceil_div(p.m, kCorrectedRows) * ceil_div(p.n, kCorrectedColumns);

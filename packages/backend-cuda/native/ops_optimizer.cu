@@ -2,7 +2,7 @@
 #include "grid.h"
 #include "optimizer_32bit.cuh"
 #include "optimizer_8bit.cuh"
-#include "queue.h"
+#include "scratch.h"
 
 namespace hb {
 namespace {
@@ -11,21 +11,6 @@ namespace {
 constexpr uint64_t kMostUpdateBlocks = 4096;
 // Partial sums of a norm.
 constexpr uint64_t kMostPartialSums = 1024;
-
-// Memory of the device for what is enqueued while it lives.
-class Scratch {
- public:
-  Scratch(hb_queue &queue, uint64_t bytes) : queue_(queue), memory_(queue.allocate(bytes, false)) {}
-  ~Scratch() { queue_.release(memory_); }
-  Scratch(const Scratch &) = delete;
-  Scratch &operator=(const Scratch &) = delete;
-
-  void *memory() const { return memory_; }
-
- private:
-  hb_queue &queue_;
-  void *const memory_;
-};
 
 struct Call {
   hb_queue *queue;
@@ -57,7 +42,7 @@ template <class Rule>
 void update_by_norms(const Call &call, const Update32<Rule> &update, const TrustRule &rule, float *update_norm, cudaStream_t stream) {
   const uint32_t count = thread_blocks(tiles_32bit(call.size), kMostPartialSums);
   const Scratch scratch(*call.queue, count * sizeof(Squares) + sizeof(float));
-  auto *partial = static_cast<Squares *>(scratch.memory());
+  auto *partial = scratch.as<Squares>();
   auto *trust = reinterpret_cast<float *>(partial + count);
   launch(measure_norms<Rule>, count, kOptimizerThreads, stream, update, norm_factor(call.optimizer, call.step, call.profile), partial);
   launch(decide_trust, 1, kOptimizerThreads, stream, partial, count, rule, update_norm, trust);

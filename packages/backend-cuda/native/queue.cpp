@@ -166,8 +166,9 @@ void *Queue::allocate(uint64_t bytes, bool zeroed) {
   return block;
 }
 
-void Queue::release(void *tensor) {
-  on_device([=] { memory_->give_back(tensor); });
+// Of a lost device nothing comes back, and nobody is told a second time.
+void Queue::release(void *tensor) noexcept {
+  guarded([=] { on_device([=] { memory_->give_back(tensor); }); });
 }
 
 uint32_t *Queue::arrivals() {

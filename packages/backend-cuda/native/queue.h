@@ -67,7 +67,7 @@ class Queue {
 
   // In stream order, as no entry of their own.
   void *allocate(uint64_t bytes, bool zeroed);
-  void release(void *tensor);
+  void release(void *tensor) noexcept;
   MemoryCounters memory();
   // kArrivals counters on the device, zero whenever no kernel runs (split_sum.cuh).
   uint32_t *arrivals();

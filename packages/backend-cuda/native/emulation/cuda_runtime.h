@@ -5,6 +5,7 @@
 // HALFBYTE_EMULATED_CAPABILITY=8.0: their compute capability (9.0).
 // HALFBYTE_EMULATED_MEMORY=65536: bytes of each of them.
 // HALFBYTE_EMULATED_POOLS=0: they say that they have no memory pools.
+// HALFBYTE_EMULATED_BLOCKS=last: of every launch only the last thread block runs, for tensors too large to go over.
 // HALFBYTE_EMULATED_FAULT=700: the kernel launched next fails with this error and takes its device with it.
 #pragma once
 #include <cstddef>
