@@ -44,11 +44,12 @@ else {
 
 let cuda: Backend;
 let oracle: Backend;
+// It may have to be built first.
 beforeAll(async () => {
   if (noEmulation) return;
   cuda = await openEmulated();
   oracle = await openBackend([reference()], { order: ["reference"] });
-});
+}, 300_000);
 afterAll(async () => {
   await cuda?.dispose();
   await oracle?.dispose();
