@@ -44,11 +44,6 @@ export function describeQuantization(provider: BackendProvider, options: Describ
   describeCases(provider, options, [thresholdCases, blockQuantizeCases, blockErrorCases]);
 }
 
-/** The part about LLM.int8(). */
-export function describeInt8(provider: BackendProvider, options: DescribeOptions = {}): void {
-  describeCases(provider, options, [int8Cases]);
-}
-
 function describeCases(
   provider: BackendProvider,
   options: DescribeOptions,

@@ -2,7 +2,6 @@
 export {
   type DescribeOptions,
   describeBackend,
-  describeInt8,
   describeQuantization,
 } from "./describe-backend.js";
 export { accumulation, defaultAccuracy, matmulBound, rounding, tolerance, unitRoundoff } from "./tolerance.js";
