@@ -36,6 +36,12 @@ void *hb_alloc(hb_queue *queue, uint64_t bytes, int32_t zeroed) {
   return tensor;
 }
 
+void *hb_alloc_paged(hb_queue *queue, uint64_t bytes, int32_t zeroed) {
+  void *tensor = nullptr;
+  hb::guarded([&] { tensor = queue->allocate_paged(bytes, zeroed != 0); });
+  return tensor;
+}
+
 void hb_free(hb_queue *queue, void *tensor) {
   if (tensor) queue->release(tensor);
 }

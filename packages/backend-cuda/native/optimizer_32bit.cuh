@@ -1,6 +1,6 @@
 // Optimizer steps with f32 states, and the norms that scale some of them.
 //
-// Norms are sums in float64 in an order that follows from the size alone: the same on every GPU.
+// Norms are sums in float64, of segments and then of all, in an order that follows from the size alone: the same on every GPU, and for paged states.
 #pragma once
 #include "optimizer_step.cuh"
 
@@ -13,7 +13,8 @@ template <class Rule>
 struct Update32 {
   OptimizerStep<Rule> step;
   AnyFloats param, grad;
-  float *state1, *state2;
+  // Those that a rule has not stand for the first and are never touched.
+  float *state1, *slow_state, *state2;
   uint64_t size;
 
   using Elements = OptimizerElements<Rule, kPerThread32>;
@@ -39,13 +40,12 @@ struct Update32 {
 
   // One element, its gradient not scaled yet.
   __device__ Element<float> element(uint64_t i) const {
-    return {load_one(param, i), load_one(grad, i), state1[i], Rule::stacked ? state1[size + i] : 0, Rule::two_states ? state2[i] : 0};
+    return {load_one(param, i), load_one(grad, i), state1[i], Rule::stacked ? slow_state[i] : 0, Rule::two_states ? state2[i] : 0};
   }
 
  private:
   __device__ AnyFloats first() const { return {state1, HB_FLOAT32}; }
-  // The second row of a stacked state.
-  __device__ AnyFloats slow() const { return {state1 + size, HB_FLOAT32}; }
+  __device__ AnyFloats slow() const { return {slow_state, HB_FLOAT32}; }
   __device__ AnyFloats second() const { return {state2, HB_FLOAT32}; }
 };
 
@@ -82,22 +82,29 @@ __device__ inline Squares sum_of_block(Squares sum) {
   __syncthreads();
   sum = {0, 0};
   for (uint32_t warp = 0; warp < kOptimizerThreads / 32; warp++) sum = {sum.direction + directions[warp], sum.param + params[warp]};
+  // Before the next call writes there.
+  __syncthreads();
   return sum;
 }
 
-// factor: what a direction lacks of the one whose norm counts. One partial sum for each thread block.
+// Elements of a partial sum.
+constexpr uint64_t kNormSegment = 8192;
+
+// factor: what a direction lacks of the one whose norm counts.
 template <class Rule>
-__global__ void __launch_bounds__(kOptimizerThreads) measure_norms(Update32<Rule> update, double factor, Squares *partial) {
-  Squares sum = {0, 0};
-  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * blockDim.x;
-  for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < update.size; i += stride) {
-    Element<float> e = update.element(i);
-    e.g = update.step.gradient(e.g);
-    const double param = static_cast<double>(e.p), direction = static_cast<double>(update.step.gradient.skips(e.g) ? 0 : update.step.rule(e)) * factor;
-    sum = {sum.direction + direction * direction, sum.param + param * param};
+__global__ void __launch_bounds__(kOptimizerThreads) measure_norms(Update32<Rule> update, double factor, Squares *partial, uint64_t segments) {
+  for (uint64_t segment = blockIdx.x; segment < segments; segment += gridDim.x) {
+    Squares sum = {0, 0};
+    const uint64_t end = min((segment + 1) * kNormSegment, update.size);
+    for (uint64_t i = segment * kNormSegment + threadIdx.x; i < end; i += blockDim.x) {
+      Element<float> e = update.element(i);
+      e.g = update.step.gradient(e.g);
+      const double param = static_cast<double>(e.p), direction = static_cast<double>(update.step.gradient.skips(e.g) ? 0 : update.step.rule(e)) * factor;
+      sum = {sum.direction + direction * direction, sum.param + param * param};
+    }
+    sum = sum_of_block(sum);
+    if (threadIdx.x == 0) partial[segment] = sum;
   }
-  sum = sum_of_block(sum);
-  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
 // When the norm of the direction exceeds max_unorm times the parameter's, plus slack, the ratio of both scales the rate.
@@ -107,9 +114,9 @@ struct TrustRule {
 };
 
 // One thread block. update_norm may be null.
-__global__ void __launch_bounds__(kOptimizerThreads) decide_trust(const Squares *partial, uint32_t count, TrustRule rule, float *update_norm, float *trust) {
+__global__ void __launch_bounds__(kOptimizerThreads) decide_trust(const Squares *partial, uint64_t count, TrustRule rule, float *update_norm, float *trust) {
   Squares sum = {0, 0};
-  for (uint32_t i = threadIdx.x; i < count; i += blockDim.x) sum = {sum.direction + partial[i].direction, sum.param + partial[i].param};
+  for (uint64_t i = threadIdx.x; i < count; i += blockDim.x) sum = {sum.direction + partial[i].direction, sum.param + partial[i].param};
   sum = sum_of_block(sum);
   if (threadIdx.x > 0) return;
   const double direction = sqrt(sum.direction), bound = rule.max_unorm * sqrt(sum.param) + rule.slack;

@@ -52,6 +52,7 @@ Queue::~Queue() {
     const CurrentDevice current(device_);
     cudaStreamSynchronize(stream_);
     await_waiters();
+    paging_.reset();
     staging_.reset();
     memory_.reset();
     for (const Pending &pending : pending_) cudaEventDestroy(pending.event);
@@ -166,9 +167,56 @@ void *Queue::allocate(uint64_t bytes, bool zeroed) {
   return block;
 }
 
+void *Queue::allocate_paged(uint64_t bytes, bool zeroed) {
+  char *block = nullptr;
+  on_device([&] {
+    if (bytes > kMostBytes) throw CudaError{cudaErrorMemoryAllocation, "hb_alloc_paged"};
+    block = static_cast<char *>(take_paged(padded(bytes)));
+    const uint64_t first = zeroed ? 0 : bytes;
+    try {
+      push([&](cudaStream_t) { staging_->zero_on_host(block + first, padded(bytes) - first); });
+    } catch (...) {
+      release_paged(block);
+      throw;
+    }
+  });
+  return block;
+}
+
+// The queue may look at it until its last entry is done.
+void Queue::release_paged(void *block) {
+  paged_.retire(block, last_);
+  if (is_done(last_)) paged_.collect(done_);
+}
+
+// What was freed and is still in use may be all that is missing.
+void *Queue::take_paged(uint64_t bytes) {
+  is_done(last_);
+  paged_.collect(done_);
+  try {
+    return paged_.take(bytes);
+  } catch (const CudaError &error) {
+    if (error.code != cudaErrorMemoryAllocation) throw;
+    cudaGetLastError();
+    expect(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    paged_.collect(last_);
+    return paged_.take(bytes);
+  }
+}
+
+Paging &Queue::paging() {
+  if (!paging_) paging_ = std::make_unique<Paging>(stream_);
+  return *paging_;
+}
+
 // Of a lost device nothing comes back, and nobody is told a second time.
 void Queue::release(void *tensor) noexcept {
-  guarded([=] { on_device([=] { memory_->give_back(tensor); }); });
+  guarded([=] {
+    on_device([=] {
+      if (is_paged(tensor)) release_paged(tensor);
+      else memory_->give_back(tensor);
+    });
+  });
 }
 
 uint32_t *Queue::arrivals() {
@@ -176,14 +224,21 @@ uint32_t *Queue::arrivals() {
   return arrivals_;
 }
 
-MemoryCounters Queue::memory() { return memory_->counters(); }
+MemoryCounters Queue::memory() {
+  const MemoryCounters device = memory_->counters(), paged = paged_.counters();
+  return {device.used + paged.used, device.pooled + paged.pooled};
+}
 
 void Queue::write(void *target, const void *host, uint64_t bytes, bool adopt) {
-  push([&](cudaStream_t) { adopt ? staging_->write_later(target, host, bytes) : staging_->write(target, host, bytes); });
+  push([&](cudaStream_t) {
+    if (is_paged(target)) staging_->write_on_host(target, host, bytes, adopt);
+    else if (adopt) staging_->write_later(target, host, bytes);
+    else staging_->write(target, host, bytes);
+  });
 }
 
 void Queue::read(const void *source, void *host, uint64_t bytes) {
-  push([&](cudaStream_t) { staging_->read(source, host, bytes); });
+  push([&](cudaStream_t) { is_paged(source) ? staging_->read_on_host(source, host, bytes) : staging_->read(source, host, bytes); });
 }
 
 }  // namespace hb

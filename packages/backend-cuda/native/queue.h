@@ -12,6 +12,8 @@
 #include "device_traits.h"
 #include "errors.h"
 #include "memory.h"
+#include "paged_memory.h"
+#include "paging.h"
 #include "staging.h"
 #include "standard.h"
 
@@ -67,6 +69,11 @@ class Queue {
 
   // In stream order, as no entry of their own.
   void *allocate(uint64_t bytes, bool zeroed);
+  // Pinned host memory, which release(), write() and read() take as well.
+  void *allocate_paged(uint64_t bytes, bool zeroed);
+  bool is_paged(const void *tensor) const { return paged_.holds(tensor); }
+  // Made when first asked for.
+  Paging &paging();
   void release(void *tensor) noexcept;
   MemoryCounters memory();
   // kArrivals counters on the device, zero whenever no kernel runs (split_sum.cuh).
@@ -81,6 +88,9 @@ class Queue {
   void read(const void *source, void *host, uint64_t bytes);
 
  private:
+  void *take_paged(uint64_t bytes);
+  void release_paged(void *block);
+
   struct Pending {
     uint64_t entry;
     cudaEvent_t event;
@@ -118,6 +128,8 @@ class Queue {
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<Staging> staging_;
+  PagedMemory paged_;
+  std::unique_ptr<Paging> paging_;
   uint32_t *arrivals_ = nullptr;
   std::atomic<uint64_t> last_{0}, done_{0};
   Mutex mutex_;  // guards what is below

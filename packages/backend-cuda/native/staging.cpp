@@ -18,7 +18,7 @@ constexpr uint64_t kTakenAtOnce = 64 << 10;
 
 using Bytes = std::shared_ptr<Vector<char>>;
 
-// A memcpy in stream order. `owner` keeps the source alive, if anyone must.
+// A memcpy in stream order, or of no source zeros. `owner` keeps the source alive, if anyone must.
 struct HostCopy {
   void *target;
   const void *source;
@@ -28,7 +28,8 @@ struct HostCopy {
 
 void CUDART_CB copy_and_delete(void *argument) {
   const std::unique_ptr<HostCopy> copy(static_cast<HostCopy *>(argument));
-  std::memcpy(copy->target, copy->source, copy->bytes);
+  if (copy->source) std::memcpy(copy->target, copy->source, copy->bytes);
+  else std::memset(copy->target, 0, copy->bytes);
 }
 
 void copy_on_host(cudaStream_t stream, HostCopy copy) {
@@ -50,6 +51,11 @@ void write_in_pieces(cudaStream_t stream, void *piece, void *target, const char 
   });
 }
 
+Bytes taken_from(const void *host, uint64_t bytes) {
+  const char *first = static_cast<const char *>(host);
+  return std::make_shared<Vector<char>>(first, first + bytes);
+}
+
 }  // namespace
 
 Staging::Staging(cudaStream_t stream) : stream_(stream) { expect(cudaHostAlloc(&piece_, kPieceBytes, cudaHostAllocPortable), "cudaHostAlloc"); }
@@ -60,8 +66,7 @@ void Staging::write(void *target, const void *host, uint64_t bytes) {
   // An empty array of JavaScript has no address.
   if (bytes == 0) return;
   if (bytes <= kTakenAtOnce) return expect(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
-  const char *first = static_cast<const char *>(host);
-  const Bytes taken = std::make_shared<Vector<char>>(first, first + bytes);
+  const Bytes taken = taken_from(host, bytes);
   write_in_pieces(stream_, piece_, target, taken->data(), bytes, taken);
 }
 
@@ -74,6 +79,20 @@ void Staging::read(const void *source, void *host, uint64_t bytes) {
     expect(cudaMemcpyAsync(piece_, static_cast<const char *>(source) + at, count, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
     copy_on_host(stream_, {static_cast<char *>(host) + at, piece_, count, nullptr});
   });
+}
+
+void Staging::write_on_host(void *target, const void *host, uint64_t bytes, bool adopt) {
+  if (bytes == 0) return;
+  const Bytes taken = adopt ? nullptr : taken_from(host, bytes);
+  copy_on_host(stream_, {target, adopt ? host : taken->data(), bytes, taken});
+}
+
+void Staging::read_on_host(const void *source, void *host, uint64_t bytes) {
+  if (bytes > 0) copy_on_host(stream_, {host, source, bytes, nullptr});
+}
+
+void Staging::zero_on_host(void *target, uint64_t bytes) {
+  if (bytes > 0) copy_on_host(stream_, {target, nullptr, bytes, nullptr});
 }
 
 }  // namespace hb

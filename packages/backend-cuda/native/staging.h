@@ -26,6 +26,11 @@ class Staging {
   // The host bytes are there when the stream has passed.
   void read(const void *source, void *host, uint64_t bytes);
 
+  // The same for paged memory, which lies on the host too: no device takes part.
+  void write_on_host(void *target, const void *host, uint64_t bytes, bool adopt);
+  void read_on_host(const void *source, void *host, uint64_t bytes);
+  void zero_on_host(void *target, uint64_t bytes);
+
  private:
   void *piece_ = nullptr;
   const cudaStream_t stream_;

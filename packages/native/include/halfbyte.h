@@ -99,6 +99,9 @@ HB_API hb_status hb_queue_wait(hb_queue *queue, uint64_t entry);
 
 /* 64-byte aligned, padded with zeros to a multiple of 64 bytes; null when there is no memory, or the device is lost. */
 HB_API void *hb_alloc(hb_queue *queue, uint64_t bytes, int32_t zeroed);
+/* Memory of the host that stands for the device's: for optimizer states that the device has no room for. hb_free, hb_write and hb_read take it;
+ * of the operations only the optimizer updates do, as state1 and state2, with the same results to the bit. Null when there is no memory. */
+HB_OPTIONAL void *hb_alloc_paged(hb_queue *queue, uint64_t bytes, int32_t zeroed);
 /* Takes effect in queue order. */
 HB_API void hb_free(hb_queue *queue, void *tensor);
 /* Bytes in use and bytes kept for reuse. */
