@@ -11,7 +11,7 @@ namespace {
 // Of one row in one place. Large enough that a transfer runs at full speed, small enough that the first and the last, which nothing hides, are short. The
 // emulated device takes small ones: its tests are to see many pieces.
 #if defined(HB_EMULATED)
-constexpr uint64_t kPieceBytes = 16 << 10;
+constexpr uint64_t kPieceBytes = 4 << 10;
 #else
 constexpr uint64_t kPieceBytes = 16 << 20;
 #endif

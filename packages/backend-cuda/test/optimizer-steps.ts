@@ -59,6 +59,8 @@ export interface OptimizerCase {
   readonly scale?: number;
   readonly state1?: Float32Array | Uint8Array;
   readonly absmax1?: Float32Array;
+  /** Tensors in memory of the host. */
+  readonly paged?: readonly string[];
 }
 
 /** What a step leaves; floats are widened, NaN is NaN. */
@@ -69,7 +71,9 @@ type Setup = { readonly [name: string]: readonly [DType, readonly number[], Arra
 export async function runStep(backend: Backend, one: OptimizerCase): Promise<Outcome> {
   const tensors: Record<string, Tensor> = {};
   for (const [name, [dtype, shape, data]] of Object.entries(setupOf(one)))
-    tensors[name] = backend.tensor(dtype, shape, data as ArrayOf[typeof dtype]);
+    tensors[name] = backend.tensor(dtype, shape, data as ArrayOf[typeof dtype], {
+      paged: one.paged?.includes(name) ?? false,
+    });
   Object.assign(tensors, launch(backend, one, tensors));
   const outcome: Record<string, Float32Array | Uint8Array> = {};
   for (const [name, tensor] of Object.entries(tensors)) {

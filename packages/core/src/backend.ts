@@ -4,7 +4,7 @@
  * devices unasked.
  */
 import { BackendTensor, type Block, fits, type TensorHost } from "./backend-tensor.js";
-import type { Device, Launch, Storage } from "./device.js";
+import type { Device, Launch, Storage, StorageOptions } from "./device.js";
 import { bytesOf, byteWidth, dtypes, isArrayOf, isDType } from "./dtype.js";
 import { halfbyteError } from "./errors.js";
 import { Fault, FaultLog, openFaults } from "./fault.js";
@@ -21,14 +21,18 @@ export interface Backend extends AsyncDisposable {
   readonly limits: Device["limits"];
   readonly kernels: Kernels;
   readonly report: OpenReport;
-  /** Copies `data` before returning unless `adopt`: then the caller leaves it alone until synchronize(). */
+  /**
+   * Copies `data` before returning unless `adopt`: then the caller leaves it alone until synchronize(). `paged` is for optimizer states that the device has
+   * no room for: a device with memory of its own keeps such a tensor in the host's, and only optimizer updates take it, as state1 and state2, with the
+   * same results; others ignore the word.
+   */
   tensor<D extends DType>(
     dtype: D,
     shape: Shape,
     data: ArrayOf[D] | Uint8Array,
-    options?: { adopt?: boolean },
+    options?: { adopt?: boolean; paged?: boolean },
   ): Tensor<D>;
-  zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D>;
+  zeros<D extends DType>(dtype: D, shape: Shape, options?: { paged?: boolean }): Tensor<D>;
   /** Which kernel would run these arguments; `composed` when core builds the operation from others on the same device. */
   explain<K extends OpName>(op: K, args: Ops[K]["in"]): Explanation | Reason;
   /** Rejects with the first fault nobody has seen yet. */
@@ -113,18 +117,18 @@ class DeviceBackend implements Backend, TensorHost {
     dtype: D,
     shape: Shape,
     data: ArrayOf[D] | Uint8Array,
-    options: { adopt?: boolean } = {},
+    options: { adopt?: boolean; paged?: boolean } = {},
   ): Tensor<D> {
     const bytes = this.#checkedBytes(dtype, shape, data);
-    const tensor = this.#allocate(dtype, shape, false);
+    const tensor = this.#allocate(dtype, shape, false, options);
     return orDispose([tensor], () => {
       this.device.write(tensor.block.storage, 0, bytes, options.adopt ?? false);
       return tensor;
     });
   }
 
-  zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
-    return this.#allocate(dtype, shape, true);
+  zeros<D extends DType>(dtype: D, shape: Shape, options: { paged?: boolean } = {}): Tensor<D> {
+    return this.#allocate(dtype, shape, true, options);
   }
 
   /** An empty tensor and a function that appends bytes to it; it resolves when the device has taken them. */
@@ -221,8 +225,10 @@ class DeviceBackend implements Backend, TensorHost {
     return this.#closing;
   }
 
-  #allocate<D extends DType>(dtype: D, shape: Shape, zeroed: boolean): BackendTensor<D> {
-    return this.over(dtype, shape, (byteLength) => this.device.allocate(byteLength, zeroed));
+  #allocate<D extends DType>(dtype: D, shape: Shape, zeroed: boolean, options?: StorageOptions): BackendTensor<D> {
+    return this.over(dtype, shape, (byteLength) =>
+      options?.paged ? this.device.allocate(byteLength, zeroed, options) : this.device.allocate(byteLength, zeroed),
+    );
   }
 
   #checkedBytes<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array): Uint8Array {

@@ -12,6 +12,11 @@ export interface Storage {
   readonly byteLength: number;
 }
 
+export interface StorageOptions {
+  /** In memory of the host, for optimizer states that the device has no room for. */
+  readonly paged?: boolean;
+}
+
 /** Enqueues; outputs are already allocated. A returned check is asked at read() of anything derived from the outputs (non-finite input, late failure). */
 export interface Launch<K extends OpName> {
   readonly kernel: string;
@@ -27,8 +32,8 @@ export interface Device {
   readonly limits: { readonly maxTensorBytes: number; readonly freeBytes?: number };
   /** Bytes of packed copies of weights that the device keeps beside the canonical ones. */
   readonly packedBytes?: number;
-  /** OutOfMemoryError now, or as a fault at read(); padding is zero. */
-  allocate(byteLength: number, zeroed: boolean): Storage;
+  /** OutOfMemoryError now, or as a fault at read(); padding is zero. A device without paging ignores `paged`. */
+  allocate(byteLength: number, zeroed: boolean, options?: StorageOptions): Storage;
   /** Bytes are taken before it returns, unless adopted. */
   write(target: Storage, byteOffset: number, bytes: Uint8Array, adopt?: boolean): void;
   read(source: Storage, byteOffset: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;

@@ -62,7 +62,7 @@ export {
 } from "./checkpoint/source.js";
 export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/strict-json.js";
 export { type WeightError, weightError } from "./checkpoint/weight-error.js";
-export type { Device, Launch, Storage } from "./device.js";
+export type { Device, Launch, Storage, StorageOptions } from "./device.js";
 export { fromFloat32, toFloat32 } from "./dtype.js";
 export { errorCatalogue } from "./error-catalogue.js";
 export {
@@ -111,6 +111,6 @@ export {
   registeredBackends,
   type Source,
 } from "./registry.js";
-export { storageOf } from "./storage.js";
+export { isTensor, storageOf } from "./storage.js";
 export type { ArrayOf, DType, Float, Shape, Tensor } from "./tensor.js";
 export { version } from "./version.js";

@@ -93,6 +93,8 @@ export interface NestedFunctions {
 export interface OptionalFunctions extends Partial<NestedFunctions> {
   /** The device's own number of the latest failure; 0: none. */
   hb_last_error?(): number;
+  /** Memory of the host for optimizer states. */
+  hb_alloc_paged?(queue: Pointer, bytes: number, zeroed: number): Optional;
   hb_look_at?(queue: Pointer, foreign: Pointer, bytes: number, found: Int32Array): Status;
   hb_take_over?(queue: Pointer, stream: Pointer): Status;
   hb_hand_over?(queue: Pointer, stream: Pointer): Status;

@@ -14,6 +14,7 @@ import {
   type QuantizedTensor,
   type Reason,
   type Storage,
+  type StorageOptions,
   type Tensor,
 } from "@halfbyte/core";
 import { expectUsable, noForeignMemory, showAddress } from "./foreign-memory.js";
@@ -22,6 +23,7 @@ import { NativeQueue } from "./native-queue.js";
 import { NativeStorage, nativeOf, pointerOf } from "./native-storage.js";
 import { nativeOperations } from "./operations.js";
 import { PackedWeights } from "./packed-weights.js";
+import { refusePaged } from "./paged.js";
 
 export interface NativeDeviceOptions {
   /** cpu | cuda:0 */
@@ -55,6 +57,8 @@ export class NativeDevice implements Device {
   readonly #variantOf: NativeDeviceOptions["variantOf"];
   readonly #operations: ReadonlySet<string> | undefined;
   readonly #live = new Set<Pointer>();
+  /** Of those, the ones on the host. */
+  readonly #paged = new Set<Pointer>();
   readonly #tables = new Map<Float32Array, Pointer>();
   /** Each quantizer writes its fault here, and it is read before the next one runs. */
   readonly #fault: Pointer;
@@ -86,8 +90,10 @@ export class NativeDevice implements Device {
     return this.packed.bytes;
   }
 
-  allocate(byteLength: number, zeroed: boolean): Storage {
-    return new NativeStorage(this.#take(byteLength, zeroed), byteLength) as unknown as Storage;
+  allocate(byteLength: number, zeroed: boolean, { paged = false }: StorageOptions = {}): Storage {
+    const isPaged = paged && this.queue.hasPaging;
+    const pointer = isPaged ? this.#takePaged(byteLength, zeroed) : this.#take(byteLength, zeroed);
+    return new NativeStorage(pointer, byteLength, isPaged) as unknown as Storage;
   }
 
   write(target: Storage, byteOffset: number, bytes: Uint8Array, adopt = false): void {
@@ -112,7 +118,7 @@ export class NativeDevice implements Device {
 
   select<K extends OpName>(op: K, args: Ops[K]["in"]): Launch<K> | Reason {
     const { name, variant, traits, refuse, launch } = nativeOperations[op];
-    const why = this.#missing(name) ?? refuse?.(args, this);
+    const why = this.#missing(name) ?? this.#refusePaged(op, args) ?? refuse?.(args, this);
     if (why !== undefined) return unsupported(why);
     const variantOf = () => [this.#variantOf(variant?.(args) ?? name), ...(traits?.(args, this) ?? [])].join("+");
     return {
@@ -121,8 +127,16 @@ export class NativeDevice implements Device {
       get variant() {
         return variantOf();
       },
-      run: (given, out) => this.#run(out, () => launch(this, given, out)),
+      run: (given, out) => {
+        const paged = this.#refusePaged("out", out);
+        if (paged !== undefined) throw halfbyteError("UNSUPPORTED_KERNEL", paged);
+        return this.#run(out, () => launch(this, given, out));
+      },
     };
+  }
+
+  #refusePaged(op: OpName | "out", tensors: object): string | undefined {
+    return this.#paged.size === 0 ? undefined : refusePaged(op, tensors);
   }
 
   #missing(operation: string): string | undefined {
@@ -242,12 +256,20 @@ export class NativeDevice implements Device {
   }
 
   #release(pointer: Pointer): void {
+    this.#paged.delete(pointer);
     if (this.#live.delete(pointer)) this.queue.free(pointer);
   }
 
   #take(byteLength: number, zeroed: boolean): Pointer {
     const pointer = this.queue.allocate(byteLength, zeroed);
     this.#live.add(pointer);
+    return pointer;
+  }
+
+  #takePaged(byteLength: number, zeroed: boolean): Pointer {
+    const pointer = this.queue.allocatePaged(byteLength, zeroed);
+    this.#live.add(pointer);
+    this.#paged.add(pointer);
     return pointer;
   }
 

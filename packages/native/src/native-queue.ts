@@ -79,9 +79,19 @@ export class NativeQueue {
     const tensor = this.#onBudget(() => this.functions.hb_alloc(this.#pointer, byteLength, zeroed ? 1 : 0));
     if (tensor !== null) return tensor;
     this.#expectOk("hb_alloc", this.functions.hb_queue_wait(this.#pointer, 0));
-    throw halfbyteError("OUT_OF_MEMORY", `The device cannot allocate ${byteLength} bytes.`, {
-      details: { expected: byteLength },
-    });
+    throw outOfMemory(`The device cannot allocate ${byteLength} bytes.`, byteLength);
+  }
+
+  get hasPaging(): boolean {
+    return this.functions.hb_alloc_paged !== undefined;
+  }
+
+  /** Memory of the host that stands for the device's; only where there is paging. */
+  allocatePaged(byteLength: number, zeroed: boolean): Pointer {
+    const tensor = this.#onBudget(() => this.functions.hb_alloc_paged?.(this.#pointer, byteLength, zeroed ? 1 : 0));
+    if (tensor) return tensor;
+    this.#expectOk("hb_alloc_paged", this.functions.hb_queue_wait(this.#pointer, 0));
+    throw outOfMemory(`The host cannot allocate ${byteLength} bytes of pinned memory.`, byteLength);
   }
 
   free(tensor: Pointer): void {
@@ -227,6 +237,9 @@ export class NativeQueue {
     return error;
   }
 }
+
+const outOfMemory = (message: string, expected: number): HalfbyteError =>
+  halfbyteError("OUT_OF_MEMORY", message, { details: { expected } });
 
 /** A status that says no more than that something failed takes the code of the device's own error. */
 function failureOf(what: string, result: Status, number: number, explained: Reason | undefined): HalfbyteError {

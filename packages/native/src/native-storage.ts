@@ -6,6 +6,8 @@ export class NativeStorage {
   constructor(
     readonly pointer: Pointer,
     readonly byteLength: number,
+    /** On the host: kernels do not see it. */
+    readonly paged = false,
   ) {}
 }
 

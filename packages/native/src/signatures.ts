@@ -20,6 +20,10 @@ export const identitySignatures: Readonly<Record<keyof IdentityFunctions, Signat
 /** HB_OPTIONAL ones. */
 export const optionalSignatures: Readonly<Record<keyof OptionalFunctions, Signature>> = {
   hb_last_error: [i32, []],
+  hb_alloc_paged: [address, [address, u64, i32]],
+  hb_look_at: [i32, [address, address, u64, address]],
+  hb_take_over: [i32, [address, address]],
+  hb_hand_over: [i32, [address, address]],
   hb_dequantize_4bit_nested: [
     i32,
     [address, address, address, address, address, u32, float, address, u64, u32, address, i32],
@@ -47,9 +51,6 @@ export const optionalSignatures: Readonly<Record<keyof OptionalFunctions, Signat
       address,
     ],
   ],
-  hb_look_at: [i32, [address, address, u64, address]],
-  hb_take_over: [i32, [address, address]],
-  hb_hand_over: [i32, [address, address]],
 };
 
 /** In the order of the header. */

@@ -119,19 +119,6 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t given) {
   return cudaSuccess;
 }
 
-// For what was recorded until now.
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  uint64_t number;
-  {
-    const std::lock_guard<std::mutex> lock(event->mutex);
-    number = event->recorded;
-  }
-  return enqueue(stream, [=] {
-    std::unique_lock<std::mutex> lock(event->mutex);
-    event->passed.wait(lock, [=] { return event->reached >= number; });
-  });
-}
-
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (returned(cudaSuccess, event->device) != cudaSuccess) return returned(cudaSuccess, event->device);
   return event->passings->has_reached(event->passings->last()) ? cudaSuccess : cudaErrorNotReady;
