@@ -4,7 +4,8 @@ Judges a library of halfbyte.h by the golden vectors and by larger random shapes
 
     python3 conformance.py --library packages/backend-cuda/build/libhalfbyte_cuda130.so [--golden golden] [--short] [--json FILE]
 
-Exit code 0: no case failed; 1: one did; 2: it could not run. A case whose operation has no kernel is counted as unsupported.
+Exit code 0: no case failed; 1: one did; 2: it could not run; 3: the device was lost or hung, and the report says from which case to go on
+(--begin). A case whose operation has no kernel is counted as unsupported.
 """
 import argparse
 import json
@@ -18,7 +19,6 @@ GOLDEN = Path(__file__).resolve().parents[3] / "golden"
 def main():
     wish = options()
     try:
-        from harness.case import Tables, cases
         from harness.library import Library
     except ImportError as error:
         return complain(f"numpy is missing ({error})")
@@ -26,11 +26,13 @@ def main():
         library = Library(wish.library, wish.device)
     except Exception as error:  # Whatever keeps it from opening is the result.
         return complain(f"{wish.library} does not open: {error}")
-    started, tables = time.monotonic(), Tables(wish.golden)
-    tally = judged(library, tables, chosen(cases(wish.golden), wish.short), wish.short)
-    report(wish, library, tally, time.monotonic() - started)
+    run = Run(wish, library)
+    is_lost = run.judge()
+    run.report()
+    if is_lost:
+        return 3
     library.close()
-    return 1 if tally.total("failed") else 0
+    return 1 if run.tally.total("failed") else 0
 
 
 def options():
@@ -39,6 +41,8 @@ def options():
     parser.add_argument("--golden", default=str(GOLDEN))
     parser.add_argument("--device", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="one case of each kind: for sanitizers")
+    parser.add_argument("--begin", type=int, default=0, help="the number of the first case")
+    parser.add_argument("--patience", type=float, default=120, help="seconds after which a case hangs")
     parser.add_argument("--json", help="write the counts there")
     return parser.parse_args()
 
@@ -48,37 +52,45 @@ def complain(message):
     return 2
 
 
-def judged(library, tables, wanted, is_short):
-    from harness import judge, shapes
-    from harness.tally import Tally
+class Run:
+    def __init__(self, wish, library):
+        from harness.tally import Tally
 
-    tally = Tally()
-    for case in wanted:
-        tally.add(case.op, case.name, *judge.outcome_of(case, library, tables))
-    for op, name, outcome, failure in shapes.outcomes(library, tables, is_short):
-        tally.add(op, name, outcome, failure)
-    return tally
+        self.wish, self.library, self.tally = wish, library, Tally()
+        self.started, self.next = time.monotonic(), None
 
+    def judge(self):
+        """Whether the device was lost on the way."""
+        from harness.case import Tables
+        from harness.jobs import jobs
 
-def chosen(all_cases, is_short):
-    """Without what the host makes; short: the first of each operation, dtype and kind of table."""
-    from harness.judge import OF_THE_HOST
+        every = jobs(self.library, Tables(self.wish.golden), self.wish.golden, self.wish.short)
+        return any(self.loses(number, job) for number, job in enumerate(every) if number >= self.wish.begin)
 
-    seen = set()
-    for case in all_cases:
-        kind = (case.op, *(case.params.get(name) for name in ("dtype", "x_dtype", "out_dtype", "quant_type", "threshold")))
-        if case.op in OF_THE_HOST or (is_short and kind in seen):
-            continue
-        seen.add(kind)
-        yield case
+    def loses(self, number, job):
+        from harness.watchdog import Watchdog
 
+        with Watchdog(self.wish.patience, lambda: self.hung(number, job)):
+            outcome, failure = job.run()
+            is_lost = outcome == "failed" and not self.library.is_alive()
+        self.tally.add(job.op, job.name, outcome, failure)
+        if is_lost:
+            self.next = number + 1
+        return is_lost
 
-def report(wish, library, tally, seconds):
-    counts = {"library": Path(wish.library).name, "build": library.info, "seconds": round(seconds, 1), **tally.summary()}
-    print(f"{counts['library']}: {counts['passed']} passed, {counts['failed']} failed, {counts['unsupported']} unsupported; {seconds:.1f} s")
-    print("\n".join(tally.lines()))
-    if wish.json:
-        Path(wish.json).write_text(json.dumps(counts, indent=1))
+    def hung(self, number, job):
+        self.tally.add(job.op, job.name, "failed", {"found": f"nothing within {self.wish.patience:.0f} seconds"})
+        self.next = number + 1
+        self.report()
+
+    def report(self):
+        seconds = time.monotonic() - self.started
+        name, counts = Path(self.wish.library).name, self.tally.summary()
+        print(f"{name}: {counts['passed']} passed, {counts['failed']} failed, {counts['unsupported']} unsupported; {seconds:.1f} s")
+        print("\n".join(self.tally.lines()), flush=True)
+        if self.wish.json:
+            text = json.dumps({"library": name, "build": self.library.info, "next": self.next, "seconds": round(seconds, 1), **counts}, indent=1)
+            Path(self.wish.json).write_text(text)
 
 
 if __name__ == "__main__":

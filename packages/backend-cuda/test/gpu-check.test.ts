@@ -68,6 +68,18 @@ else {
       patience,
     );
 
+    it.each(["lose", "hang"])(
+      "goes on after a kernel that makes it %s",
+      (how) => {
+        const { stdout } = python(join(folder, "test", "gpu-check", "broken_kernels.py"), buildEmulated(), own, how);
+        const { codes, next, both } = JSON.parse(stdout) as { codes: number[]; next: number; both: Counts };
+        expect({ codes, next }).toEqual({ codes: [3, 0], next: 6 });
+        expect(both).toMatchObject({ outcome: "failed", failed: 1, lost: 1 });
+        expect(both.passed).toBeGreaterThan(50);
+      },
+      patience,
+    );
+
     it("fails a library that does not open", () => {
       const { status, said } = python(join(check, "conformance.py"), "--library", join(own, "nothing.so"));
       expect(status).toBe(2);

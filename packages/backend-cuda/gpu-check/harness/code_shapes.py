@@ -11,7 +11,7 @@ EDGES = (2.0**-149, 1e-39, 1e-38, 2.0**-126, 8.6e37, 3.4e38)
 
 def cases(library, tables, scale):
     maxima = 8 if scale.is_small else 64
-    size = 70_003 if scale.is_small else 2**24 + 12_345
+    size = 70_003 if scale.is_small else 2**22 + 12_345
     for kind, table in tables.four_bit.items():
         if kind not in operations.FORMAT:
             continue

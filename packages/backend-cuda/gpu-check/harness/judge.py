@@ -23,13 +23,17 @@ def outcome_of(case, library, tables):
     """("passed" | "failed" | "unsupported", what was found)."""
     judge = judge_of(case.op)
     if judge is None:
-        return "failed", {"output": "", **said(f"operation {case.op} has no judge")}
+        return "failed", said(f"operation {case.op} has no judge")
+    return settled(library, lambda: first_failure(judge, case, library, tables))
+
+
+def settled(library, find_failure):
     try:
-        failure = first_failure(judge, case, library, tables)
+        failure = find_failure()
     except Unsupported as missing:
-        return "unsupported", {"output": "", **said(f"no kernel for {missing}")}
+        return "unsupported", said(f"no kernel for {missing}")
     except Failed as error:
-        return "failed", {"output": "", **said(str(error))}
+        return "failed", said(str(error))
     finally:
         library.release()
     return ("failed", failure) if failure else ("passed", None)
@@ -42,8 +46,8 @@ def first_failure(judge, case, library, tables):
         if difference:
             return {"output": output, **difference}
     missed = set(case.record["outputs"]) - judged - NEVER_JUDGED
-    return {"output": min(missed), **said("an output that no judge knows")} if missed else None
+    return {**said("an output that no judge knows"), "output": min(missed)} if missed else None
 
 
 def said(found):
-    return {"index": -1, "expected": "a result", "found": found, "bound": "equal"}
+    return {"output": "", "index": -1, "expected": "a result", "found": found, "bound": "equal"}

@@ -67,6 +67,20 @@ class Library:
     def output(self, dtype, count):
         return Output(self.allocate(count * STORAGE[dtype]().itemsize), dtype, count)
 
+    def is_alive(self):
+        """Whether the device still does what it is told: after some errors it never does again in this process."""
+        try:
+            return self.read_back(np.arange(16, dtype=np.int32))
+        except Failed:
+            return False
+        finally:
+            self.release()
+
+    def read_back(self, data):
+        output = self.output("int32", data.size)
+        self.write(output.address, elements("int32", data))
+        return bool(np.array_equal(self.read(output).data, data))
+
     def read(self, output, begin=0):
         """The elements from `begin` on."""
         data = np.empty(output.count - begin, dtype=STORAGE[output.dtype])

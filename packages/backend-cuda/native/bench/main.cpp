@@ -1,4 +1,4 @@
-// bench [--tiny] [--only TEXT] [--device N]: lines of JSON on stdout, the first about the device.
+// bench [--tiny] [--suite NAME] [--only TEXT] [--device N]: lines of JSON on stdout, the first about the device.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -32,13 +32,16 @@ std::string described(const Row &row) {
   return "\"op\": \"" + row.op + "\", \"name\": \"" + row.name + "\", \"dtype\": \"" + row.dtype + "\", \"shape\": [" + shape + "]";
 }
 
-int run(Bench &bench) {
-  run_floors(bench);
-  run_codes(bench);
-  run_products_4bit(bench);
-  run_int8(bench);
-  run_optimizers(bench);
-  return 0;
+struct Suite {
+  const char *name;
+  void (*run)(Bench &);
+};
+
+constexpr Suite kSuites[] = {{"floors", run_floors}, {"codes", run_codes}, {"int8", run_int8}, {"optimizers", run_optimizers}, {"products", run_products_4bit}};
+
+void run(Bench &bench, const std::string &wanted) {
+  for (const Suite &suite : kSuites)
+    if (wanted.empty() || wanted == suite.name) suite.run(bench);
 }
 
 }  // namespace
@@ -67,13 +70,14 @@ int main(int count, char **arguments) {
   using namespace hb::bench;
   bool is_tiny = false;
   int device = 0;
-  std::string only;
+  std::string only, suite;
   for (int i = 1; i < count; i++) {
     const std::string argument = arguments[i];
     if (argument == "--tiny") is_tiny = true;
     else if (argument == "--only" && i + 1 < count) only = arguments[++i];
+    else if (argument == "--suite" && i + 1 < count) suite = arguments[++i];
     else if (argument == "--device" && i + 1 < count) device = std::atoi(arguments[++i]);
-    else return std::fprintf(stderr, "bench [--tiny] [--only TEXT] [--device N]\n"), 2;
+    else return std::fprintf(stderr, "bench [--tiny] [--suite NAME] [--only TEXT] [--device N]\n"), 2;
   }
   hb_queue *queue = nullptr;
   if (const hb_status status = hb_queue_create(device, 0, &queue)) {
@@ -85,7 +89,8 @@ int main(int count, char **arguments) {
     std::printf("%s\n", device_line(device).c_str());
     Clock clock(queue);
     Bench bench = {queue, clock, is_tiny, only};
-    code = run(bench);
+    run(bench, suite);
+    code = 0;
   } catch (const hb::CudaError &error) {
     std::fprintf(stderr, "%s: error %d of the device\n", error.call, static_cast<int>(error.code));
   } catch (const Refused &refused) {
