@@ -5,6 +5,8 @@ type Body = () => unknown;
 
 interface Group {
   readonly name: string;
+  /** Registers what is in it; may wait for something first. */
+  readonly collect: Body;
   readonly before: Body[];
   readonly after: Body[];
   readonly entries: (Group | Case)[];
@@ -15,18 +17,11 @@ interface Case {
   readonly body: Body;
 }
 
-const newGroup = (name: string): Group => ({ name, before: [], after: [], entries: [] });
-const root = newGroup("");
+const newGroup = (name: string, collect: Body): Group => ({ name, collect, before: [], after: [], entries: [] });
+const root = newGroup("", () => undefined);
 let current = root;
 
-export function describe(name: string, body: Body): void {
-  const [outer, group] = [current, newGroup(name)];
-  outer.entries.push(group);
-  current = group;
-  body();
-  current = outer;
-}
-
+export const describe = (name: string, body: Body): void => void current.entries.push(newGroup(name, body));
 export const test = (name: string, body: Body): void => void current.entries.push({ name, body });
 export const it = test;
 export const beforeAll = (body: Body): void => void current.before.push(body);
@@ -74,14 +69,21 @@ export interface Outcome {
 
 /** Everything that was registered, one after the other. A group that does not open fails each of its cases. */
 export async function* outcomes(group = root, path = "", outer?: string): AsyncGenerator<Outcome, void, void> {
-  const obstacle = outer ?? (await failureOf(() => inTurn(group.before)));
+  const obstacle = (await collected(group)) ?? outer ?? (await failureOf(() => inTurn(group.before)));
   for (const entry of group.entries) {
     const name = path === "" ? entry.name : `${path} > ${entry.name}`;
     if ("entries" in entry) yield* outcomes(entry, name, obstacle);
     else yield { name, ...asFailure(obstacle ?? (await failureOf(entry.body))) };
   }
+  if (obstacle !== undefined && group.entries.length === 0) yield { name: path, failure: obstacle };
   const closing = await failureOf(() => inTurn(group.after));
   if (closing !== undefined) yield { name: `${path} closes`, failure: closing };
+}
+
+/** One group after the other, so that what it registers while it waits is its own. */
+function collected(group: Group): Promise<string | undefined> {
+  current = group;
+  return failureOf(group.collect);
 }
 
 async function inTurn(bodies: readonly Body[]): Promise<void> {
