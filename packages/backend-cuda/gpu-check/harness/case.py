@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 from . import safetensors
+from .operations import NestedScales
 
 
 class Case:
@@ -21,6 +22,10 @@ class Case:
 
     def expected(self, name):
         return self.tensors[self.record["outputs"][name]]
+
+    def nested_scales(self, part, block_size=256):
+        """part: input or expected; upstream has no other block size for the scales of 4-bit weights."""
+        return NestedScales(part("absmax_u8"), part("nested_absmax"), part("nested_code"), block_size, float(part("offset").data[0]))
 
 
 def side_cars(folder):

@@ -28,6 +28,8 @@ def quantize_4bit(case, library, tables):
         yield from nested_level(case, library, tables, NESTED_BLOCK)
     if case.wants("dequant"):
         yield "dequant", compare.in_bits(case.expected("dequant"), decoded_vector(case, library, table, x))
+    if case.wants("absmax_u8") and case.wants("dequant") and library.has("dequantize_4bit_nested"):
+        yield "dequant", compare.in_bits(case.expected("dequant"), decoded_at_once(case, library, table, x))
 
 
 def decoded_vector(case, library, table, x):
@@ -35,6 +37,12 @@ def decoded_vector(case, library, table, x):
     packed = case.expected("packed" if case.wants("packed") else "packed_as_u8")
     absmax = decode_level(case, library, case.expected("absmax_u8"), NESTED_BLOCK) if case.wants("absmax_u8") else case.expected("absmax")
     return operations.dequantize_4bit(library, packed, absmax, table, x.data.size, case.params["blocksize"], case.expected("dequant").dtype)
+
+
+def decoded_at_once(case, library, table, x):
+    """By the kernel that decodes nested scales on the way."""
+    scales, out = case.nested_scales(case.expected, NESTED_BLOCK), case.expected("dequant")
+    return operations.dequantize_4bit_nested(library, case.expected("packed"), scales, table, x.data.size, case.params["blocksize"], out.dtype)
 
 
 def dequantize_4bit(case, library, tables):

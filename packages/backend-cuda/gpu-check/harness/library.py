@@ -42,6 +42,10 @@ class Library:
             error = getattr(self.functions, "hb_last_error", lambda: 0)()
             raise Failed(f"{name}: status {status}, error {error} of the device")
 
+    def has(self, operation):
+        """Some functions a library may leave out."""
+        return hasattr(self.functions, f"hb_{operation}")
+
     def call(self, operation, *arguments):
         """hb_<operation> on the queue; Elements are uploaded, addresses and numbers go as they are."""
         given = [self.upload(one) if isinstance(one, Elements) else one for one in arguments]

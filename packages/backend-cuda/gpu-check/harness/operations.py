@@ -1,10 +1,11 @@
 """Operations of halfbyte.h as functions of Elements. What has no kernel raises Unsupported."""
 import ctypes as c
+from typing import NamedTuple
 
 import numpy as np
 
 from .library import NUMBER
-from .numbers import F32, last, rows
+from .numbers import F32, Elements, last, rows
 
 DTYPE = {"float32": NUMBER["HB_FLOAT32"], "float16": NUMBER["HB_FLOAT16"], "bfloat16": NUMBER["HB_BFLOAT16"]}
 FORMAT = {"nf4": NUMBER["HB_NF4"], "fp4": NUMBER["HB_FP4"]}
@@ -18,6 +19,20 @@ OPTIMIZER = {
 }  # fmt: skip
 # No path of upstream scales these by a trust ratio.
 UNTRUSTED = ("ademamix", "adagrad")
+
+
+# What a library has for weights whose scales are codes themselves.
+NESTED_4BIT = ("dequantize_4bit_nested", "gemm_4bit_nested")
+
+
+class NestedScales(NamedTuple):
+    """In the order of the arguments."""
+
+    codes: Elements
+    absmax: Elements
+    code: Elements
+    block_size: int
+    offset: float
 
 
 def blocks(size, block_size):
@@ -37,6 +52,12 @@ def quantize_4bit(library, x, kind, table, block_size):
 def dequantize_4bit(library, codes, absmax, table, size, block_size, dtype):
     out = library.output(dtype, size)
     library.call("dequantize_4bit", codes, absmax, table, size, block_size, out, DTYPE[dtype])
+    return library.read(out)
+
+
+def dequantize_4bit_nested(library, codes, scales, table, size, block_size, dtype):
+    out = library.output(dtype, size)
+    library.call("dequantize_4bit_nested", codes, *scales, table, size, block_size, out, DTYPE[dtype])
     return library.read(out)
 
 
@@ -62,6 +83,13 @@ def gemm_4bit(library, x, codes, absmax, table, block_size, n, k, bias=None):
     out = library.output(x.dtype, m * n)
     weight = (codes, absmax, None, table, block_size, ACCURACY[x.dtype])
     library.call("gemm_4bit", x, DTYPE[x.dtype], *weight, *bias_of(bias), m, n, k, out)
+    return library.read(out)
+
+
+def gemm_4bit_nested(library, x, codes, scales, table, block_size, n, k, bias=None):
+    m = x.data.size // k
+    out = library.output(x.dtype, m * n)
+    library.call("gemm_4bit_nested", x, DTYPE[x.dtype], codes, *scales, table, block_size, ACCURACY[x.dtype], *bias_of(bias), m, n, k, out)
     return library.read(out)
 
 

@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 
-from . import compare, operations
+from . import compare, operations, rules
 from .code_shapes import generator
 from .numbers import F32, FLOATS, elements, narrow, numbers
 from .products import bound_of, product_of
@@ -25,6 +25,8 @@ def cases(library, tables, scale):
                 table = tables.four_bit[kind]
                 run = partial(four_bit_products, library, table, dtype, n, k, block_size, shapes["rows"])
                 yield "gemm_4bit", f"{kind} {block_size} {dtype} {n}x{k}", run
+            if library.has("gemm_4bit_nested"):
+                yield "gemm_4bit_nested", f"nf4 64 {dtype} {n}x{k}", partial(nested_products, library, tables, dtype, n, k, shapes["rows"])
             yield "gemm", f"{dtype} {n}x{k}", partial(dense_products, library, dtype, n, k, shapes["rows"])
     for m, n, k in shapes["int8"]:
         yield "int8_linear_matmul", f"{m}x{n}x{k}", partial(integer_product, library, m, n, k)
@@ -47,15 +49,33 @@ def four_bit_products(library, table, dtype, n, k, block_size, rows):
     random, columns = generator(), sampled(n)
     codes = elements("uint8", random.integers(0, 256, (n * k + 1) // 2, dtype=np.uint8))
     absmax = elements(F32, random.uniform(0.01, 0.03, -(-n * k // block_size)).astype(np.float32))
-    bias = narrow(dtype, random.standard_normal(n, dtype=np.float32))
-    w = decoded_rows(codes.data, absmax.data, table.data, block_size, columns, k)
     # Uploaded once: a weight is much larger than what multiplies it.
     weight = [library.upload(one) for one in (codes, absmax, table)]
+    w = decoded_rows(codes.data, absmax.data, table.data, block_size, columns, k)
+    yield from products_of(library, dtype, w, n, rows, lambda x, bias: operations.gemm_4bit(library, x, *weight, block_size, n, k, bias))
+
+
+def nested_products(library, tables, dtype, n, k, rows):
+    """Scales that are codes themselves, decoded on the way."""
+    random, columns, table, count = generator(), sampled(n), tables.four_bit["nf4"], -(-n * k // 64)
+    codes = elements("uint8", random.integers(0, 256, (n * k + 1) // 2, dtype=np.uint8))
+    of_scales = elements("uint8", random.integers(0, 256, count, dtype=np.uint8))
+    maxima = elements(F32, random.uniform(0.001, 0.003, -(-count // 256)).astype(np.float32))
+    absmax = rules.dequantize_blockwise(of_scales.data, maxima.data, tables.dynamic.data, 256, 0.02)
+    scales = (*(library.upload(one) for one in (of_scales, maxima, tables.dynamic)), 256, 0.02)
+    given = (library.upload(codes), scales, library.upload(table), 64, n, k)
+    w = decoded_rows(codes.data, absmax, table.data, 64, columns, k)
+    yield from products_of(library, dtype, w, n, rows, lambda x, bias: operations.gemm_4bit_nested(library, x, *given, bias))
+
+
+def products_of(library, dtype, w, n, rows, multiply):
+    """w: rows of the weight that are looked at."""
+    columns, k = sampled(n), w.shape[1]
+    bias = narrow(dtype, generator().standard_normal(n, dtype=np.float32))
     for m in rows:
         x = activations(dtype, m, k)
-        y = operations.gemm_4bit(library, x, *weight, block_size, n, k, bias)
         product = product_of(numbers(x).reshape(m, k), w, numbers(bias)[columns])
-        yield compare.beyond(product.r, columns_of(y, m, n, columns), bound_of(product, dtype).reshape(-1))
+        yield compare.beyond(product.r, columns_of(multiply(x, bias), m, n, columns), bound_of(product, dtype).reshape(-1))
 
 
 def decoded_rows(codes, absmax, table, block_size, columns, k):

@@ -81,7 +81,12 @@ def bias_in(case, dtype=None):
 def matmul_4bit(case, library, tables):
     weight, x, bias = stored_weight(case, tables), case.input("A"), bias_in(case)
     y = weight.multiplied(library, x, bias)
-    yield from against(case, y, weight.product(x, bias), ("out", "gemv", "ref_f64"), x.dtype)
+    product, outputs = weight.product(x, bias), ("out", "gemv", "ref_f64")
+    yield from against(case, y, product, outputs, x.dtype)
+    if case.has("absmax_u8") and library.has("gemm_4bit_nested"):
+        scales = case.nested_scales(case.input)
+        nested = operations.gemm_4bit_nested(library, x, weight.packed, scales, weight.table, *weight[3:], bias)
+        yield from against(case, nested, product, outputs, x.dtype)
 
 
 def gemv_packed(case, library, tables):

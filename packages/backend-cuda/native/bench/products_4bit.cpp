@@ -15,12 +15,15 @@ struct Shape {
   uint64_t m, n, k;
 
   uint64_t weights() const { return n * k; }
-  uint64_t bytes(hb_dtype dtype) const { return weights() / 2 + weights() / kBlock * 4 + (m * k + m * n) * width_of(dtype); }
+  uint64_t bytes(hb_dtype dtype, bool nested = false) const {
+    const uint64_t blocks = weights() / kBlock;
+    return weights() / 2 + (nested ? blocks + blocks / kNestedBlock * 4 : blocks * 4) + (m * k + m * n) * width_of(dtype);
+  }
 };
 
-Row row_of(const char *kind, hb_dtype dtype, const Shape &shape) {
-  const std::string name = std::string(kind) + " M=" + std::to_string(shape.m) + " " + std::to_string(shape.n) + "x" + std::to_string(shape.k);
-  return {"gemm_4bit", name, name_of(dtype), {shape.m, shape.n, shape.k}, shape.bytes(dtype), 2 * shape.m * shape.weights()};
+Row row_of(bool nested, hb_dtype dtype, const Shape &shape) {
+  const std::string name = std::string(nested ? "nf4 nested" : "nf4") + " M=" + std::to_string(shape.m) + " " + std::to_string(shape.n) + "x" + std::to_string(shape.k);
+  return {"gemm_4bit", name, name_of(dtype), {shape.m, shape.n, shape.k}, shape.bytes(dtype, nested), 2 * shape.m * shape.weights()};
 }
 
 // What all copies of the operands are made of.
@@ -51,17 +54,21 @@ class Product {
   }
 
   Timing time() {
-    return bench_.clock.measure(static_cast<int>(sets_.size()), [this](int i) { multiply(sets_[i], sets_[i].absmax.as<const float>()); });
+    return bench_.clock.measure(static_cast<int>(sets_.size()), [this](int i) { multiply(sets_[i]); });
   }
 
-  // As callers do it who have no other way: scales first, then the product.
+  // Scales that are codes themselves.
   Timing time_nested() {
     const uint64_t blocks = shape_.weights() / kBlock;
-    const Tensor codes(bench_.queue, blocks, patterns_.absmax_codes), scales(bench_.queue, (blocks / kNestedBlock + 1) * 4, stored(patterns_.absmax, HB_FLOAT32));
-    const Tensor table(bench_.queue, 1024, stored(normal_pattern(), HB_FLOAT32)), absmax(bench_.queue, blocks * 4);
+    std::vector<std::pair<Tensor, Tensor>> scales;
+    for (size_t i = 0; i < sets_.size(); i++)
+      scales.emplace_back(Tensor(bench_.queue, blocks, patterns_.absmax_codes),
+                          Tensor(bench_.queue, (blocks / kNestedBlock + 1) * 4, stored(patterns_.absmax, HB_FLOAT32)));
+    const Tensor table(bench_.queue, 1024, stored(normal_pattern(), HB_FLOAT32));
     return bench_.clock.measure(static_cast<int>(sets_.size()), [&](int i) {
-      must(hb_dequantize_blockwise(bench_.queue, codes.as<uint8_t>(), scales.as<float>(), table.as<float>(), blocks, kNestedBlock, 0.02f, absmax, HB_FLOAT32));
-      multiply(sets_[i], absmax.as<const float>());
+      const auto &[codes, absmax] = scales[i];
+      must(hb_gemm_4bit_nested(bench_.queue, sets_[i].x, dtype_, sets_[i].codes.as<uint8_t>(), codes.as<uint8_t>(), absmax.as<float>(), table.as<float>(),
+                               kNestedBlock, 0.02f, table_.as<float>(), kBlock, accuracy(), nullptr, 0, shape_.m, shape_.n, shape_.k, sets_[i].out));
     });
   }
 
@@ -86,10 +93,11 @@ class Product {
   static std::vector<uint8_t> bytes_of(const float *values, size_t count) { return stored(std::vector<float>(values, values + count), HB_FLOAT32); }
   static uint64_t stride(uint64_t count, uint64_t sampled) { return std::max<uint64_t>(1, count / sampled); }
 
-  void multiply(const Operands &set, const float *absmax) const {
-    const hb_accuracy accuracy = dtype_ == HB_FLOAT32 ? HB_EXACT : HB_FAST;
-    must(hb_gemm_4bit(bench_.queue, set.x, dtype_, set.codes.as<uint8_t>(), absmax, nullptr, table_.as<float>(), kBlock, accuracy, nullptr, 0, shape_.m,
-                      shape_.n, shape_.k, set.out));
+  hb_accuracy accuracy() const { return dtype_ == HB_FLOAT32 ? HB_EXACT : HB_FAST; }
+
+  void multiply(const Operands &set) const {
+    must(hb_gemm_4bit(bench_.queue, set.x, dtype_, set.codes.as<uint8_t>(), set.absmax.as<float>(), nullptr, table_.as<float>(), kBlock, accuracy(), nullptr, 0,
+                      shape_.m, shape_.n, shape_.k, set.out));
   }
 
   // In float64 with the weight as it is, and with the weight and the result rounded.
@@ -113,7 +121,7 @@ class Product {
 };
 
 void run_one(Bench &bench, const Patterns &patterns, hb_dtype dtype, Shape shape, bool nested) {
-  Row row = row_of(nested ? "nf4 nested" : "nf4", dtype, shape);
+  Row row = row_of(nested, dtype, shape);
   if (!bench.wants(row.op + " " + row.name)) return;
   try {
     Product product(bench, patterns, dtype, shape);
@@ -140,7 +148,7 @@ void run_products_4bit(Bench &bench) {
   for (const hb_dtype dtype : {HB_FLOAT16, HB_FLOAT32})
     for (const auto &[n, k] : {weights[0], weights[3]})
       for (const uint64_t m : lines) run_one(bench, patterns, dtype, {m, n, k}, false);
-  for (const uint64_t m : {1, 16}) run_one(bench, patterns, HB_BFLOAT16, {m, 8192, 28672}, true);
+  for (const uint64_t m : {1, 2, 4, 8, 16, 128}) run_one(bench, patterns, HB_BFLOAT16, {m, 8192, 28672}, true);
 }
 
 }  // namespace hb::bench
