@@ -15,7 +15,7 @@ constexpr uint32_t kRowsColumns = 4;
 __host__ __device__ constexpr uint32_t most_slices(uint32_t rows) { return rows < 4 ? 4 / rows : 1; }
 
 // After 32 numbers four are left out: then eight lanes that read 16 bytes each, 8 or 32 numbers apart, read from different banks.
-__host__ __device__ constexpr uint32_t padded(uint32_t i) { return i + i / 32 * 4; }
+__host__ __device__ constexpr uint32_t padded_index(uint32_t i) { return i + i / 32 * 4; }
 
 // A weight has kPiece, what a lane takes at once, and Piece, that in registers; fetch() reads one, quad() decodes four numbers of it, scale() is
 // what their products are multiplied with.
@@ -35,7 +35,7 @@ template <class Weight, uint32_t kRows>
 struct RowsProduct {
   using Task = RowsTask<Weight>;
   // Of one row of x and one slice, in shared memory.
-  static constexpr uint32_t kPitch = padded(Task::kStep);
+  static constexpr uint32_t kPitch = padded_index(Task::kStep);
   using Pieces = typename Weight::Piece[kRowsColumns];
 
   const Task &task;
@@ -56,7 +56,7 @@ struct RowsProduct {
       if (k >= task.x.inner) break;
       uint4 fetched[kRows];
       HB_UNROLL for (uint32_t r = 0; r < kRows; r++) fetched[r] = task.x.fetch_whole(row + r, k);
-      float *const to = staged + i / kQuads * kRows * kPitch + padded(i % kQuads * 4);
+      float *const to = staged + i / kQuads * kRows * kPitch + padded_index(i % kQuads * 4);
       HB_UNROLL for (uint32_t r = 0; r < kRows; r++) put_quad(to + r * kPitch, task.x.elements.widened(fetched[r]));
     }
   }
@@ -66,7 +66,7 @@ struct RowsProduct {
     HB_UNROLL for (uint32_t r = 0; r < kRows; r++) {
       HB_UNROLL for (uint32_t c = 0; c < kRowsColumns; c++) part[r][c] = 0;
     }
-    const float *const mine = staged + slice * kRows * kPitch + padded(lane * Weight::kPiece);
+    const float *const mine = staged + slice * kRows * kPitch + padded_index(lane * Weight::kPiece);
     HB_UNROLL for (uint32_t quad = 0; quad < Weight::kPiece / 4; quad++) {
       Quad weights[kRowsColumns];
       HB_UNROLL for (uint32_t c = 0; c < kRowsColumns; c++) weights[c] = Weight::quad(pieces[c], quad, table);

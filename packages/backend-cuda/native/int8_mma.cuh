@@ -8,7 +8,7 @@ namespace hb {
 
 // A thread block's part of the result, and a warp's part of that; how many bytes of k a stage holds, and how many stages there are; for which GPUs.
 template <uint32_t rows, uint32_t columns, uint32_t warp_rows, uint32_t warp_columns, uint32_t bytes, uint32_t stages, int from, int below>
-struct MmaTile {
+struct ByteTile {
   static constexpr uint32_t kRows = rows, kColumns = columns, kBytes = bytes, kStages = stages;
   static constexpr uint32_t kWarpRows = warp_rows, kWarpColumns = warp_columns;
   static constexpr uint32_t kWarpsAcross = columns / warp_columns, kWarpsDown = rows / warp_rows;
@@ -18,11 +18,11 @@ struct MmaTile {
 
 constexpr int kAsyncCopyCapability = 80, kAnyLater = 1000;
 // For speed of the tensor cores: 48 KiB, so that every GPU holds two of them.
-using LargeMmaTile = MmaTile<128, 128, 64, 64, 64, 3, kInt8MmaCapability, kAnyLater>;
+using LargeMmaTile = ByteTile<128, 128, 64, 64, 64, 3, kInt8MmaCapability, kAnyLater>;
 // For speed of memory, where there are few rows or few tiles: 96 KiB, most of them on their way.
-using SmallMmaTile = MmaTile<64, 32, 16, 32, 128, 8, kAsyncCopyCapability, kAnyLater>;
+using SmallMmaTile = ByteTile<64, 32, 16, 32, 128, 8, kAsyncCopyCapability, kAnyLater>;
 // The same for GPUs whose copies nobody can leave alone, and that have less room for them.
-using OldSmallMmaTile = MmaTile<64, 32, 16, 32, 128, 2, kInt8MmaCapability, kAsyncCopyCapability>;
+using OldSmallMmaTile = ByteTile<64, 32, 16, 32, 128, 2, kInt8MmaCapability, kAsyncCopyCapability>;
 
 // Rows of a stage. Their 16-byte pieces change places from row to row, so that eight rows of one piece lie in different banks.
 template <uint32_t rows, uint32_t bytes>
