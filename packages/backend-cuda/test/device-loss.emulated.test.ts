@@ -81,6 +81,21 @@ it("synchronize() and dispose() alone settle too", async () => {
   await other.dispose();
 });
 
+it("launches with scratch memory are refused like the others", async () => {
+  const backend = await openEmulated({ device });
+  using a = backend.zeros("int8", [16, 1001]);
+  using b = backend.zeros("int8", [64, 1001]);
+  breakDevice(backend);
+  const launchUntilLost = async () => {
+    for (;;) {
+      using out = backend.kernels.int8LinearMatmul({ a, b }).out;
+      await out.read();
+    }
+  };
+  await expect(launchUntilLost()).rejects.toEqual(lost);
+  await backend.dispose();
+});
+
 it("other devices go on, and the lost one cannot be opened again", async () => {
   await using healthy = await openEmulated({ device: 0 });
   const broken = await openEmulated({ device });

@@ -69,6 +69,24 @@ describe.each(["1", "0"])("a device of 16 MB, memory pools: %s", (pools) => {
     for (const tensor of [codes, absmax, ...held]) tensor.dispose();
   });
 
+  it("a launch that finds no scratch memory is refused, and runs once there is some", async () => {
+    await using backend = await openEmulated();
+    // Rows of odd length are copied to aligned ones first.
+    const [n, k] = [512, 1001];
+    using a = backend.tensor("int8", [16, k], new Int8Array(16 * k).fill(1));
+    using b = backend.tensor("int8", [n, k], new Int8Array(n * k).fill(2));
+    const held = [megabyte, megabyte / 16].flatMap((bytes) => fill(backend, bytes).held);
+    const before = backend.memory();
+    const multiply = () => backend.kernels.int8LinearMatmul({ a, b }).out;
+    for (let i = 0; i < 3; i++) expect(multiply).toThrow(expect.objectContaining({ code: "OUT_OF_MEMORY" }));
+    expect(backend.memory()).toEqual(before);
+
+    held.shift()!.dispose();
+    using out = multiply();
+    expect((await out.read()).every((sum) => sum === 2 * k)).toBe(true);
+    for (const tensor of held) tensor.dispose();
+  });
+
   it("a request beyond any device is refused before it is asked for", async () => {
     await using backend = await openEmulated();
     const { device } = backend as unknown as { device: { allocate(bytes: number, zeroed: boolean): unknown } };
