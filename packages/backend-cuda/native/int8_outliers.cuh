@@ -132,9 +132,10 @@ struct StagedOutliers {
   }
 };
 
-// out += x[:, listed] · weight[:, listed]ᵀ. The integer part is there, rounded to the dtype, as upstream has it. Sums run over the columns in ascending
-// order, fused, in f32.
-__global__ void __launch_bounds__(kCorrectedThreads, 2) add_outliers(OutlierOperands from, GatheredOutliers gathered, MutableFloats out, uint64_t tiles) {
+// out += x[:, listed] · weight[:, listed]ᵀ. The integer part is there, rounded to the dtype, as upstream has it. Sums run over the columns in
+// ascending order, fused, in f32.
+__global__ void __launch_bounds__(kCorrectedThreads, 2) add_outliers(OutlierOperands from, GatheredOutliers gathered, MutableFloats out,
+                                                                     uint64_t tiles) {
   constexpr uint32_t kEach = kCorrectedEach, kAcross = kCorrectedColumns / kEach;
   __shared__ StagedOutliers shared;
   const uint32_t count = *from.list.count;
