@@ -43,7 +43,15 @@ export const releaseTo = (backend: Backend, stream: bigint): void => sharing(bac
 /** Where a tensor lies in the memory of its device; it stays there until it is disposed. */
 export function deviceAddressOf(tensor: Tensor): bigint {
   sharing(tensor.backend);
-  return nativeOf(storageOf(tensor)).pointer;
+  const { pointer, paged } = nativeOf(storageOf(tensor));
+  if (!paged) return pointer;
+  throw halfbyteError(
+    "INVALID_ARGUMENT",
+    "A paged tensor lies in memory of the host: it has no address on the device.",
+    {
+      remedy: "Make it without `paged`.",
+    },
+  );
 }
 
 function sharing(backend: Backend): SharingDevice {

@@ -1,6 +1,7 @@
 /** Optimizer states in memory of the host, brought to the emulated device in pieces: the same bits, everywhere a piece may end. */
 import { type Backend, openBackend, reference, type Tensor } from "@halfbyte/core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { deviceAddressOf } from "../src/device-memory.js";
 import { noEmulation, openEmulated } from "./emulated.js";
 import { type OptimizerCase, optimizers, runStep } from "./optimizer-steps.js";
 
@@ -139,6 +140,11 @@ describe("paged tensors", () => {
     const parts = { format: "nf4", shape: [1, 64], dtype: "float32" as const, blockSize: 64, codes: weight, scales };
     expectRefused(() => cuda!.kernels.dequantize4bit({ weight: parts as never, dtype: "float32" }), /"codes"/);
     await cuda!.synchronize();
+  });
+
+  it("have no address on the device", () => {
+    using tensor = cuda!.zeros("float32", [4], { paged: true });
+    expect(() => deviceAddressOf(tensor)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 
   const paged = (shape: number[]) => cuda!.zeros("float32", shape, { paged: true });
