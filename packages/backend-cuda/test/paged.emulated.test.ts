@@ -1,6 +1,6 @@
 /** Optimizer states in memory of the host, brought to the emulated device in pieces: the same bits, everywhere a piece may end. */
 import { type Backend, openBackend, reference, type Tensor } from "@halfbyte/core";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { deviceAddressOf } from "../src/device-memory.js";
 import { noEmulation, openEmulated } from "./emulated.js";
 import { type OptimizerCase, optimizers, runStep } from "./optimizer-steps.js";
@@ -8,9 +8,14 @@ import { type OptimizerCase, optimizers, runStep } from "./optimizer-steps.js";
 let cuda: Backend | undefined;
 
 beforeAll(async () => {
+  // Read once.
+  process.env["HALFBYTE_EMULATED_DEVICES"] = "2";
   if (!noEmulation) cuda = await openEmulated();
 });
-afterAll(async () => cuda?.dispose());
+afterAll(async () => {
+  delete process.env["HALFBYTE_EMULATED_DEVICES"];
+  await cuda?.dispose();
+});
 beforeEach(({ skip }) => {
   if (noEmulation) skip(noEmulation);
 });
@@ -157,6 +162,28 @@ describe("paged tensors", () => {
   function expectRefused(call: () => unknown, name: RegExp): void {
     expect(call).toThrow(expect.objectContaining({ code: "UNSUPPORTED_KERNEL", message: expect.stringMatching(name) }));
   }
+});
+
+describe("a device that has no room for the states", () => {
+  // Of its own: the other tests keep memory of the first. Parameter and gradient take half of it, the states the other half.
+  beforeEach(() => {
+    process.env["HALFBYTE_EMULATED_MEMORY"] = String(256 << 10);
+  });
+  afterEach(() => delete process.env["HALFBYTE_EMULATED_MEMORY"]);
+
+  const one: OptimizerCase = { optimizer: "adam", bits: 32, size: 16_384 };
+
+  it("says so", async () => {
+    await using small = await openEmulated({ device: 1 });
+    await expect(runStep(small, one)).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+  });
+
+  it("updates paged ones", async () => {
+    await using small = await openEmulated({ device: 1 });
+    const found = await runStep(small, { ...one, paged: both });
+    delete process.env["HALFBYTE_EMULATED_MEMORY"];
+    expect(found).toEqual(await runStep(cuda!, one));
+  });
 });
 
 describe("a device without paging", () => {
