@@ -46,6 +46,8 @@ def main():
         merged, file = result.write(world)
         result.say(merged)
         print(f"Written: {file.name}")
+    if wish.copy:
+        result.copy(world, Path(wish.copy))
     return 0 if is_good else 1
 
 
@@ -56,7 +58,8 @@ def options():
     parser.add_argument("--dry-run", action="store_true", help="the emulated device, tiny sizes")
     parser.add_argument("--force", action="store_true", help="do again what is done")
     parser.add_argument("--work", help="what is built; kept between calls")
-    parser.add_argument("--results", help="stage files, and the result itself instead of benchmarks/results")
+    parser.add_argument("--results", help="stage files, and the result itself instead of benchmarks/results; kept between calls")
+    parser.add_argument("--copy", help="a folder that gets a copy of all of them, after every call")
     wish = parser.parse_args()
     wish.stages = wish.stages or every
     wish.work = wish.work or LIBRARIES / ("gpu-check-dry" if wish.dry_run else "gpu-check")

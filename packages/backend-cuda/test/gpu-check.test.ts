@@ -88,7 +88,8 @@ else {
   });
 
   describe("the dry run", () => {
-    const dryRun = () => python(join(check, "gpu_check.py"), "--dry-run", "--work", join(own, "work"));
+    const dryRun = () =>
+      python(join(check, "gpu_check.py"), "--dry-run", "--work", join(own, "work"), "--copy", join(own, "copy"));
     const stage = (name: string) =>
       json<{ parts: Record<string, { outcome: string } & Partial<Counts>> }>(
         join(own, "work", "results", `${name}.json`),
@@ -109,6 +110,8 @@ else {
         const again = dryRun();
         expect(again.said.match(/unchanged/g)?.length).toBeGreaterThanOrEqual(5);
         expect(readdirSync(results)).toEqual(before);
+        const files = ["benchmark.json", "build.json", "conformance.json", "emulated.json", "sanitizer.json"];
+        expect(readdirSync(join(own, "copy")).sort()).toEqual(files);
       },
       patience,
     );

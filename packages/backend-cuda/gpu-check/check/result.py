@@ -1,6 +1,7 @@
 """The stage files as one: what ran on which device, what it came to, and the targets."""
 import datetime
 import json
+import shutil
 
 from . import table, targets
 from .places import RESULTS, ROOT
@@ -34,13 +35,24 @@ def without_rows(result):
     return {name: value for name, value in result.items() if name not in ("rows", "device", "inputs", "kept")}
 
 
-def write(world):
+def file_of(world):
     """Beside the other results, for a GPU; a dry run never leaves its own folder."""
-    result = merged(world)
-    file = world.results / "emulated.json" if world.is_dry else world.destination / f"{world.gpu.slug}.json"
+    return world.results / "emulated.json" if world.is_dry else world.destination / f"{world.gpu.slug}.json"
+
+
+def write(world):
+    result, file = merged(world), file_of(world)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(without_folders(json.dumps(result, indent=1), world) + "\n")
     return result, file
+
+
+def copy(world, folder):
+    """The stage files and the result, where there are any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in [*(world.results / f"{name}.json" for name in STAGES), file_of(world)]:
+        if file.exists():
+            shutil.copy(file, folder)
 
 
 def without_folders(text, world):

@@ -31,7 +31,7 @@ def settled(library, find_failure):
     try:
         failure = find_failure()
     except Unsupported as missing:
-        return "unsupported", said(f"no kernel for {missing}")
+        return "unsupported", said(str(missing))
     except Failed as error:
         return "failed", said(str(error))
     finally:

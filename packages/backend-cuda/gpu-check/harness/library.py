@@ -11,11 +11,15 @@ NUMBER = header.constants()
 
 
 class Unsupported(Exception):
-    """The library has no kernel for the call."""
+    """What the library has no kernel for, or the device no memory."""
 
 
 class Failed(Exception):
     """A call or an entry came to something else than HB_OK."""
+
+
+class NoMemory(Failed):
+    """The device lives, and has no more."""
 
 
 class Library:
@@ -37,7 +41,7 @@ class Library:
 
     def checked(self, name, status):
         if status == NUMBER["HB_UNSUPPORTED"]:
-            raise Unsupported(name)
+            raise Unsupported(f"no kernel for {name}")
         if status != NUMBER["HB_OK"]:
             error = getattr(self.functions, "hb_last_error", lambda: 0)()
             raise Failed(f"{name}: status {status}, error {error} of the device")
@@ -64,7 +68,9 @@ class Library:
     def allocate(self, size):
         address = self.functions.hb_alloc(self.queue, size, 1)
         if not address:
-            raise Failed(f"no memory for {size} bytes")
+            # Null too when the device is lost: that is an error of its own.
+            self.checked("hb_queue_wait", self.functions.hb_queue_wait(self.queue, 0))
+            raise NoMemory(f"no memory for {size} bytes")
         self.kept.append(address)
         return address
 

@@ -29,12 +29,12 @@ def run_with_broken_case(library, report, begin, how):
     jobs.jobs = broken
     alive = Library.is_alive
     Library.is_alive = lambda self: how != "lose" and alive(self)
-    sys.argv = ["conformance.py", "--library", library, "--short", "--begin", str(begin), "--patience", "3" if how == "hang" else "120", "--json", report]
+    sys.argv = ["conformance.py", "--library", library, "--short", "--begin", str(begin), "--patience", "15" if how == "hang" else "120", "--json", report]
     return conformance.main()
 
 
 def how_it_breaks(how):
-    return (lambda: time.sleep(60)) if how == "hang" else (lambda: ("failed", {"found": "an illegal address"}))
+    return (lambda: time.sleep(600)) if how == "hang" else (lambda: ("failed", {"found": "an illegal address"}))
 
 
 def piece(library, folder, begin, how):
