@@ -1,11 +1,12 @@
 /**
- * Gives all test files one temporary folder for what they share (see installed-packages.ts) and removes it at the end.
- * It costs nothing until a test fills it.
+ * Gives all test files one temporary folder for what they share (see installed-packages.ts), removed at the end, and builds the emulated CUDA device when
+ * its sources changed: in a test its minute would count as the test's.
  */
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { buildEmulated, reasonWithoutEmulation } from "../packages/backend-cuda/scripts/build-emulated.mjs";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -18,5 +19,6 @@ export default function setup(project: TestProject): () => void {
   project.provide("sharedFolder", folder);
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   process.once("exit", remove); // an interrupted run does not get to its teardown
+  if (!reasonWithoutEmulation()) buildEmulated();
   return remove;
 }
