@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "divisor.cuh"
 #include "halfbyte.h"
 #include "launch.cuh"
 #if defined(HB_EMULATED)
@@ -118,19 +119,15 @@ __device__ inline void store_bytes(const uint32_t (&codes)[kPerThread], uint8_t 
     if (first + i < size) out[first + i] = static_cast<uint8_t>(codes[i]);
 }
 
-// The quantization block of an element. Most block sizes are powers of two, and a division of 64 bits costs a hundred instructions.
+// The quantization block of an element.
 class BlockOf {
  public:
-  explicit BlockOf(uint64_t block_size) : size_(block_size) {
-    while (shift_ < 63 && uint64_t{1} << shift_ < block_size) shift_++;
-    if (uint64_t{1} << shift_ != block_size) shift_ = -1;
-  }
-  __device__ uint64_t operator()(uint64_t element) const { return shift_ >= 0 ? element >> shift_ : element / size_; }
-  __device__ uint64_t size() const { return size_; }
+  explicit BlockOf(uint64_t block_size) : size_(block_size) {}
+  __device__ uint64_t operator()(uint64_t element) const { return size_.quotient(element); }
+  __device__ uint64_t size() const { return size_.value(); }
 
  private:
-  uint64_t size_;
-  int shift_ = 0;
+  Divisor size_;
 };
 
 }  // namespace hb

@@ -4,6 +4,7 @@
 // Several warps of a thread block may share a row (slices); their sums are added in a fixed order.
 #pragma once
 #include "operands.cuh"
+#include "tile_grid.cuh"
 
 namespace hb {
 
@@ -104,7 +105,7 @@ struct RowsProduct {
 };
 
 template <class Weight, uint32_t kRows>
-__global__ void __launch_bounds__(kRowsThreads) f32_rows(RowsTask<Weight> task, uint64_t tiles) {
+__global__ void __launch_bounds__(kRowsThreads) f32_rows(RowsTask<Weight> task, TileGrid grid) {
   using Product = RowsProduct<Weight, kRows>;
   constexpr uint32_t kSums = kRows * kRowsColumns;
   __shared__ float table[16];
@@ -114,9 +115,8 @@ __global__ void __launch_bounds__(kRowsThreads) f32_rows(RowsTask<Weight> task, 
   task.weight.load_table(table);
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, slice = warp % task.slices;
   const Product product = {task, table, reinterpret_cast<float *>(staged), slice, lane};
-  const uint64_t row_tiles = (task.result.rows + kRows - 1) / kRows;
-  for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const uint64_t row = tile % row_tiles * kRows, column = tile / row_tiles * task.columns() + warp / task.slices * kRowsColumns;
+  for (uint64_t tile = blockIdx.x; tile < grid.tiles(); tile += gridDim.x) {
+    const uint64_t row = grid.row_of(tile) * kRows, column = grid.column_of(tile) * task.columns() + warp / task.slices * kRowsColumns;
     float total[kRows][kRowsColumns];
     HB_UNROLL for (uint32_t i = 0; i < kSums; i++) total[i / kRowsColumns][i % kRowsColumns] = 0;
     product.run(row, column, total);

@@ -5,6 +5,7 @@
 // magnitudes) even where each rounding errs to the same side.
 #pragma once
 #include "operands.cuh"
+#include "tile_grid.cuh"
 
 namespace hb {
 
@@ -169,17 +170,16 @@ struct TilePart {
 };
 
 template <class Weight, uint32_t kSide>
-__global__ void __launch_bounds__(kTileThreads) f32_tile(TileTask<Weight> task, uint64_t tiles) {
+__global__ void __launch_bounds__(kTileThreads) f32_tile(TileTask<Weight> task, TileGrid grid) {
   using Shape = TileShape<kSide>;
   using Rows = LineLoader<Shape::kRows>;
   __shared__ float table[16];
   __shared__ Slice<Shape::kRows> rows;
   __shared__ Slice<Shape::kColumns> columns;
   task.weight.load_table(table);
-  const uint64_t row_tiles = (task.result.rows + Shape::kRows - 1) / Shape::kRows, inner = task.x.inner;
-  for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    // Neighbouring thread blocks read the same rows of the weight.
-    const uint64_t first_row = tile % row_tiles * Shape::kRows, first_column = tile / row_tiles * Shape::kColumns;
+  const uint64_t inner = task.x.inner;
+  for (uint64_t tile = blockIdx.x; tile < grid.tiles(); tile += gridDim.x) {
+    const uint64_t first_row = grid.row_of(tile) * Shape::kRows, first_column = grid.column_of(tile) * Shape::kColumns;
     typename Rows::Fetched x;
     typename Weight::template In<kSide> weight;
     TilePart<kSide> part;

@@ -22,14 +22,14 @@ struct AnyTask {
   }
 };
 
-__global__ void __launch_bounds__(kAnyThreads) gemm_4bit_any(AnyTask task) {
+__global__ void __launch_bounds__(kAnyThreads) gemm_4bit_any(AnyTask task, Divisor columns) {
   __shared__ float table[16];
   if (threadIdx.x < 16) table[threadIdx.x] = task.weight.table[threadIdx.x];
   __syncthreads();
   const uint64_t k = task.x.inner, size = task.result.rows * task.result.columns;
   const uint32_t lane = threadIdx.x % 32, warps = kAnyThreads / 32;
   for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * warps + threadIdx.x / 32; i < size; i += static_cast<uint64_t>(gridDim.x) * warps) {
-    const uint64_t row = i / task.result.columns, column = i % task.result.columns;
+    const uint64_t row = columns.quotient(i), column = columns.remainder(i);
     float sum = 0;
     for (uint64_t begin = lane; begin < k; begin += 32 * kAnyChunk) {
       float part = 0;

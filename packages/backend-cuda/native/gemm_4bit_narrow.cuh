@@ -265,7 +265,7 @@ constexpr uint32_t kNarrowBlocks = eights == 1 ? 2 : 1;
 
 // Grid: tiles of 64 columns, splits of k. Needs k a multiple of 64, and blocks of 2^block_shift >= 64.
 template <class Element, uint32_t eights>
-__global__ void __launch_bounds__(32 * kNarrowWarps, kNarrowBlocks<eights>) gemm_4bit_narrow(Product4 product, uint32_t block_shift, SplitSum split) {
+__global__ void __launch_bounds__(32 * kNarrowWarps, eights == 1 ? 0 : 1) gemm_4bit_narrow(Product4 product, uint32_t block_shift, SplitSum split) {
   if (kCompiledCapability < Float16Mma::kCapability) return;
   HB_DYNAMIC_SHARED(shared);
   const uint32_t warps = blockDim.x / 32, warp = threadIdx.x / 32;

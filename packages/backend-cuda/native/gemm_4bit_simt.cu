@@ -32,7 +32,8 @@ void gemm_4bit_simt(cudaStream_t stream, const DeviceTraits &device, const Produ
     else launch_rows<8>(stream, device, x, codes, result);
   } else if (p.m <= kMostRowsOfAnyShape) {
     const AnyTask task = {x, p.weight, block_of, result};
-    launch(gemm_4bit_any, thread_blocks(ceil_div(p.m * p.n, kAnyThreads / 32)), kAnyThreads, stream, task);
+    launch(gemm_4bit_any, thread_blocks(ceil_div(p.m * p.n, kAnyThreads / 32)), kAnyThreads, stream, task,
+           Divisor(p.n));
   } else {
     launch_tile<TileDecoded<TileCodes>>(stream, device, {x, {TileCodes(p.weight, p.n, p.k)}, result});
   }

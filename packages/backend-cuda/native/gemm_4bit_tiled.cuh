@@ -128,32 +128,40 @@ class TiledBlock {
     return next_factor_ < 0;
   }
 
-  __device__ void multiply(const char *stage, const float *numbers) {
-    uint4 b[kTiledEights][2];
-    HB_UNROLL for (uint32_t e = 0; e < kTiledEights; e++)
-      for (uint32_t half = 0; half < 2; half++)
-        b[e][half] = *reinterpret_cast<const uint4 *>(stage + layout_.code_bytes() + piece_at(8 * e + lane() / 4, lane() % 4 * 2 + half));
-    HB_UNROLL for (uint32_t tile = 0; tile < 2; tile++) multiply_tile(tile, stage, numbers, b);
-  }
+  // The A operand of a tile for the four steps of a chunk, and its scales.
+  struct DecodedTile {
+    uint32_t a[4][4];
+    float scale[2];
+  };
 
-  __device__ void multiply_tile(uint32_t tile, const char *codes, const float *numbers, const uint4 (&x)[kTiledEights][2]) {
+  __device__ void decode(uint32_t tile, const char *codes, const float *numbers, DecodedTile &out) const {
     const uint32_t row = my_row(tile);
     const char *const mine = codes + row * kChunkBytes + lane() % 4 * 8;
     const uint2 upper = *reinterpret_cast<const uint2 *>(mine), lower = *reinterpret_cast<const uint2 *>(mine + 8 * kChunkBytes);
-    float part[kTiledEights][4] = {};
     HB_UNROLL for (uint32_t step = 0; step < 4; step++) {
       const uint32_t above = step < 2 ? upper.x : upper.y, below = step < 2 ? lower.x : lower.y, byte = 2 * (step % 2);
-      const uint32_t a[4] = {table_.at(above, byte), table_.at(below, byte), table_.at(above, byte + 1), table_.at(below, byte + 1)};
-      HB_UNROLL for (uint32_t e = 0; e < kTiledEights; e++) {
-        const uint4 &words = x[e][step / 2];
-        const uint32_t b[2] = {step % 2 == 0 ? words.x : words.z, step % 2 == 0 ? words.y : words.w};
-        Float16Mma::multiply(part[e], a, b);
-      }
+      out.a[step][0] = table_.at(above, byte), out.a[step][1] = table_.at(below, byte);
+      out.a[step][2] = table_.at(above, byte + 1), out.a[step][3] = table_.at(below, byte + 1);
     }
-    const float scale[2] = {numbers[row], numbers[row + 8]};
+    out.scale[0] = numbers[row], out.scale[1] = numbers[row + 8];
+  }
+
+  // Eight rows of x at a time, so that few of their words are in registers.
+  __device__ void multiply(const char *stage, const float *numbers) {
+    DecodedTile tiles[2];
+    HB_UNROLL for (uint32_t tile = 0; tile < 2; tile++) decode(tile, stage, numbers, tiles[tile]);
     HB_UNROLL for (uint32_t e = 0; e < kTiledEights; e++) {
+      const char *const x = stage + layout_.code_bytes();
+      const uint32_t row = 8 * e + lane() / 4, piece = lane() % 4 * 2;
+      const uint4 first = *reinterpret_cast<const uint4 *>(x + piece_at(row, piece)), second = *reinterpret_cast<const uint4 *>(x + piece_at(row, piece + 1));
+      const uint32_t b[4][2] = {{first.x, first.y}, {first.z, first.w}, {second.x, second.y}, {second.z, second.w}};
       const float *const factor = numbers + layout_.rows + 8 * e + lane() % 4 * 2;
-      HB_UNROLL for (uint32_t i = 0; i < 4; i++) sums_[e][tile][i] = __fmaf_rn(__fmul_rn(part[e][i], scale[i / 2]), factor[i % 2], sums_[e][tile][i]);
+      HB_UNROLL for (uint32_t tile = 0; tile < 2; tile++) {
+        float part[4] = {};
+        HB_UNROLL for (uint32_t step = 0; step < 4; step++) Float16Mma::multiply(part, tiles[tile].a[step], b[step]);
+        HB_UNROLL for (uint32_t i = 0; i < 4; i++)
+          sums_[e][tile][i] = __fmaf_rn(__fmul_rn(part[i], tiles[tile].scale[i / 2]), factor[i % 2], sums_[e][tile][i]);
+      }
     }
   }
 

@@ -12,22 +12,22 @@ bool has_whole_pieces(const Matrix &matrix) {
 }
 
 template <uint32_t kM, uint32_t kN>
-uint64_t tiles_of(const MmaTask &task) {
+TileGrid grid_of(const MmaTask &task) {
   using Shape = MmaShape<kM, kN>;
-  return ceil_div(task.result.rows, Shape::kRows) * ceil_div(task.result.columns, Shape::kColumns);
+  return TileGrid(task.result.rows, Shape::kRows, task.result.columns, Shape::kColumns);
 }
 
 template <class Mma, class Element, template <uint32_t> class Weight, uint32_t kM, uint32_t kN>
 void launch_tiles(cudaStream_t stream, const MmaTask &task) {
-  const uint64_t tiles = tiles_of<kM, kN>(task);
+  const TileGrid grid = grid_of<kM, kN>(task);
   const uint32_t shared_bytes = MmaTile<Mma, Element, Weight, kM, kN>::kSharedBytes;
-  launch(product_mma<Mma, Element, Weight, kM, kN>, thread_blocks(tiles), kMmaThreads, shared_bytes, stream, task, tiles);
+  launch(product_mma<Mma, Element, Weight, kM, kN>, thread_blocks(grid.tiles()), kMmaThreads, shared_bytes, stream, task, grid);
 }
 
 // The smaller tiles where the larger ones would be mostly empty, or too few for the device.
 template <class Mma, class Element, template <uint32_t> class Weight>
 void launch_mma(cudaStream_t stream, const DeviceTraits &device, const MmaTask &task) {
-  if (task.result.rows > 64 && tiles_of<4, 4>(task) >= static_cast<uint64_t>(device.multiprocessors))
+  if (task.result.rows > 64 && grid_of<4, 4>(task).tiles() >= static_cast<uint64_t>(device.multiprocessors))
     launch_tiles<Mma, Element, Weight, 4, 4>(stream, task);
   else launch_tiles<Mma, Element, Weight, 2, 2>(stream, task);
 }

@@ -16,21 +16,21 @@ void launch_rows(cudaStream_t stream, const DeviceTraits &device, const Matrix &
   while (task.slices < most_slices(kRows) && task.slices * uint64_t{Task::kStep} < x.inner &&
          ceil_div(result.columns, kRowsColumns) * task.slices < wanted_warps)
     task.slices *= 2;
-  const uint64_t tiles = ceil_div(result.rows, kRows) * ceil_div(result.columns, task.columns());
-  launch(f32_rows<Weight, kRows>, thread_blocks(tiles), kRowsThreads, stream, task, tiles);
+  const TileGrid grid(result.rows, kRows, result.columns, task.columns());
+  launch(f32_rows<Weight, kRows>, thread_blocks(grid.tiles()), kRowsThreads, stream, task, grid);
 }
 
 template <class Weight>
-uint64_t tiles_of(const TileTask<Weight> &task, uint32_t side) {
-  return ceil_div(task.result.rows, uint64_t{8} * side) * ceil_div(task.result.columns, uint64_t{16} * side);
+TileGrid grid_of(const TileTask<Weight> &task, uint32_t side) {
+  return TileGrid(task.result.rows, uint64_t{8} * side, task.result.columns, uint64_t{16} * side);
 }
 
 // The smaller tiles where the larger ones would be mostly empty, or too few for the device.
 template <class Weight>
 void launch_tile(cudaStream_t stream, const DeviceTraits &device, const TileTask<Weight> &task) {
-  const bool is_large = task.result.rows > 32 && tiles_of(task, 8) >= static_cast<uint64_t>(device.multiprocessors);
-  const uint64_t tiles = tiles_of(task, is_large ? 8 : 4);
-  launch(is_large ? f32_tile<Weight, 8> : f32_tile<Weight, 4>, thread_blocks(tiles), kTileThreads, stream, task, tiles);
+  const bool is_large = task.result.rows > 32 && grid_of(task, 8).tiles() >= static_cast<uint64_t>(device.multiprocessors);
+  const TileGrid grid = grid_of(task, is_large ? 8 : 4);
+  launch(is_large ? f32_tile<Weight, 8> : f32_tile<Weight, 4>, thread_blocks(grid.tiles()), kTileThreads, stream, task, grid);
 }
 
 }  // namespace hb

@@ -7,6 +7,7 @@
 #include "async_copy.cuh"
 #include "mma.cuh"
 #include "operands.cuh"
+#include "tile_grid.cuh"
 
 namespace hb {
 
@@ -189,16 +190,14 @@ struct MmaTile {
 };
 
 template <class Mma, class Element, template <uint32_t> class Weight, uint32_t kM, uint32_t kN>
-__global__ void __launch_bounds__(kMmaThreads) product_mma(MmaTask task, uint64_t tiles) {
+__global__ void __launch_bounds__(kMmaThreads) product_mma(MmaTask task, TileGrid grid) {
   if constexpr (kCompiledCapability >= Mma::kCapability) {
     using Tile = MmaTile<Mma, Element, Weight, kM, kN>;
     using Shape = typename Tile::Shape;
     HB_DYNAMIC_SHARED(shared);
     const uint32_t warp = threadIdx.x / 32;
-    const uint64_t row_tiles = (task.result.rows + Shape::kRows - 1) / Shape::kRows;
-    for (uint64_t at = blockIdx.x; at < tiles; at += gridDim.x) {
-      // Neighbouring thread blocks read the same part of the weight.
-      const uint64_t first_row = at % row_tiles * Shape::kRows, first_column = at / row_tiles * Shape::kColumns;
+    for (uint64_t at = blockIdx.x; at < grid.tiles(); at += gridDim.x) {
+      const uint64_t first_row = grid.row_of(at) * Shape::kRows, first_column = grid.column_of(at) * Shape::kColumns;
       const Tile tile = {task, shared, first_row, first_column, warp % 2 * 16 * kM, warp / 2 * 8 * kN};
       float sums[kM][kN][4];
       HB_UNROLL for (uint32_t i = 0; i < kM * kN * 4; i++) sums[i / 4 / kN][i / 4 % kN][i % 4] = 0;

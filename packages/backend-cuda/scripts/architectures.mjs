@@ -3,8 +3,8 @@
  * ones can start from. Plain Node.
  */
 
-/** sm_61 beside sm_60: only it has the four-byte dot product. */
-const machineCode = ["50", "60", "61", "70", "75", "80", "86", "89", "90", "100", "103", "110", "120", "121"];
+/** One for each generation, which runs on all of it: 8.0's on 8.6 and 8.9. sm_61 beside sm_60: only it has the four-byte dot product. */
+const machineCode = ["50", "60", "61", "70", "75", "80", "90", "100", "110", "120"];
 const portable = ["90", "120"];
 
 /** @param {string} listed what `nvcc --list-gpu-arch` prints */

@@ -12,9 +12,9 @@ export const versionOf = (text: string): RuntimeVersion => parseVersion(text)!;
 export const nameOf = (id: string): LibraryName => parseLibraryId(id)!;
 export const capabilities = (...texts: string[]): Capability[] => texts.map((text) => parseCapability(text)!);
 
-const older = { sass: capabilities("50", "60", "61", "70", "75", "80", "86", "89", "90"), ptx: capabilities("90") };
+const older = { sass: capabilities("50", "60", "61", "70", "75", "80", "90"), ptx: capabilities("90") };
 const newer = {
-  sass: capabilities("75", "80", "86", "89", "90", "100", "103", "110", "120", "121"),
+  sass: capabilities("75", "80", "90", "100", "110", "120"),
   ptx: capabilities("120"),
 };
 

@@ -87,12 +87,12 @@ describe("architectures", () => {
   const thirteen = listed(75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121);
 
   it("of CUDA 11.8: Maxwell to Hopper, and PTX for what comes after", () => {
-    const sass = ["50", "60", "61", "70", "75", "80", "86", "89", "90"];
+    const sass = ["50", "60", "61", "70", "75", "80", "90"];
     expect(architecturesOf(eleven)).toEqual({ sass, ptx: ["90"] });
   });
 
   it("of CUDA 13.0: Turing to Blackwell", () => {
-    const sass = ["75", "80", "86", "89", "90", "100", "103", "110", "120", "121"];
+    const sass = ["75", "80", "90", "100", "110", "120"];
     expect(architecturesOf(thirteen)).toEqual({ sass, ptx: ["120"] });
   });
 

@@ -34,9 +34,15 @@ struct Element {
 
 inline float rounded(double value) { return static_cast<float>(value); }
 
+#if defined(__CUDACC__)
+// Libraries for CUDA run on systems that are older than today's pow of f64.
+inline double power(double base, int64_t exponent) { return static_cast<double>(powl(base, static_cast<long double>(exponent))); }
+#else
+inline double power(double base, int64_t exponent) { return std::pow(base, static_cast<double>(exponent)); }
+#endif
 // √(1 − β2^t).
-inline double second_correction(const hb_step &step) { return std::sqrt(1 - std::pow(step.beta2, static_cast<double>(step.step))); }
-inline double first_correction(const hb_step &step) { return 1 - std::pow(step.beta1, static_cast<double>(step.step)); }
+inline double second_correction(const hb_step &step) { return std::sqrt(1 - power(step.beta2, step.step)); }
+inline double first_correction(const hb_step &step) { return 1 - power(step.beta1, step.step); }
 // What bias correction does to an Adam step.
 inline double adam_correction(const hb_step &step) { return second_correction(step) / first_correction(step); }
 

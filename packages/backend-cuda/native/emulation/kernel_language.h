@@ -158,6 +158,7 @@ inline uint32_t __vmaxu2(uint32_t a, uint32_t b) {
   return high << 16 | low;
 }
 inline uint32_t __vminu2(uint32_t a, uint32_t b) { return ~__vmaxu2(~a, ~b); }
+inline uint64_t __umul64hi(uint64_t a, uint64_t b) { return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b >> 64); }
 inline int __popc(uint32_t value) { return __builtin_popcount(value); }
 inline int __ffs(int value) { return __builtin_ffs(value); }
 
