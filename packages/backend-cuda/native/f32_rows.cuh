@@ -105,7 +105,7 @@ struct RowsProduct {
 };
 
 template <class Weight, uint32_t kRows>
-__global__ void __launch_bounds__(kRowsThreads) f32_rows(RowsTask<Weight> task, TileGrid grid) {
+__global__ void __launch_bounds__(kRowsThreads, kRows > 2 ? 1 : 2) f32_rows(RowsTask<Weight> task, TileGrid grid) {
   using Product = RowsProduct<Weight, kRows>;
   constexpr uint32_t kSums = kRows * kRowsColumns;
   __shared__ float table[16];

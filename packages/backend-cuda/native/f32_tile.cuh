@@ -170,7 +170,7 @@ struct TilePart {
 };
 
 template <class Weight, uint32_t kSide>
-__global__ void __launch_bounds__(kTileThreads) f32_tile(TileTask<Weight> task, TileGrid grid) {
+__global__ void __launch_bounds__(kTileThreads, 1) f32_tile(TileTask<Weight> task, TileGrid grid) {
   using Shape = TileShape<kSide>;
   using Rows = LineLoader<Shape::kRows>;
   __shared__ float table[16];
