@@ -7,6 +7,7 @@ import {
   type DType,
   deviceOf,
   halfbyteError,
+  isTensor,
   type Shape,
   storageOf,
   type Tensor,
@@ -34,14 +35,16 @@ export function wrapDeviceMemory<D extends DType>(
   { address, dtype, shape, stream }: DeviceMemory<D>,
 ): Tensor<D> {
   const device = sharing(backend);
+  if (stream !== undefined) expectStream(stream);
   return tensorOver(backend, dtype, shape, (byteLength) => device.wrap(expectAddress(address), byteLength, stream));
 }
 
 /** What is enqueued on another library's stream from now on comes after everything the backend was asked for so far. */
-export const releaseTo = (backend: Backend, stream: bigint): void => sharing(backend).releaseTo(stream);
+export const releaseTo = (backend: Backend, stream: bigint): void => sharing(backend).releaseTo(expectStream(stream));
 
 /** Where a tensor lies in the memory of its device; it stays there until it is disposed. */
 export function deviceAddressOf(tensor: Tensor): bigint {
+  if (!isTensor(tensor)) throw halfbyteError("INVALID_ARGUMENT", `${String(tensor)} is no tensor.`);
   sharing(tensor.backend);
   const { pointer, paged } = nativeOf(storageOf(tensor));
   if (!paged) return pointer;
@@ -55,11 +58,16 @@ export function deviceAddressOf(tensor: Tensor): bigint {
 }
 
 function sharing(backend: Backend): SharingDevice {
-  const device = deviceOf(backend) as Partial<SharingDevice>;
-  if (backend.name.startsWith("cuda") && device.wrap && device.releaseTo) return device as SharingDevice;
-  throw halfbyteError("INVALID_ARGUMENT", `Backend "${backend.name}" has no device memory to share.`, {
+  const device = backend && (deviceOf(backend) as Partial<SharingDevice> | undefined);
+  if (device?.wrap && device.releaseTo && backend.name.startsWith("cuda")) return device as SharingDevice;
+  throw halfbyteError("INVALID_ARGUMENT", `Backend "${backend?.name}" has no device memory to share.`, {
     remedy: "Open a CUDA backend.",
   });
+}
+
+function expectStream(stream: bigint): bigint {
+  if (typeof stream === "bigint" && stream >= 0n && stream < 1n << 64n) return stream;
+  throw halfbyteError("INVALID_ARGUMENT", `${String(stream)} is no handle of a stream: a BigInt is.`);
 }
 
 function expectAddress(address: bigint): bigint {

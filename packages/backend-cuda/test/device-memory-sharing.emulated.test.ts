@@ -2,7 +2,7 @@
  * Memory of another library on the same device, with an emulated library that plays it: streams wait for each other in both directions, and what is
  * no memory of the device is refused before a kernel could touch it.
  */
-import { type Backend, createDynamicMap, openBackend, reference } from "@halfbyte/core";
+import { type Backend, createDynamicMap, openBackend, reference, type Tensor } from "@halfbyte/core";
 import { load } from "koffi";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { deviceAddressOf, releaseTo, wrapDeviceMemory } from "../src/device-memory.js";
@@ -193,5 +193,15 @@ describe("what is refused", () => {
     expect(() => wrapped(backend, 16n)).toThrow(why);
     expect(() => releaseTo(backend, stream)).toThrow(why);
     expect(() => deviceAddressOf(backend.zeros("float32", [1]))).toThrow(why);
+  });
+
+  it("what is no stream, no tensor and no backend", async () => {
+    await using backend = await openEmulated();
+    const address = other.malloc(0, bytes);
+    expect(() => wrapped(backend, address, { stream: -1n })).toThrow(refusal(/no handle of a stream/));
+    expect(() => releaseTo(backend, 7 as unknown as bigint)).toThrow(refusal(/7 is no handle of a stream/));
+    expect(() => deviceAddressOf({} as Tensor)).toThrow(refusal(/no tensor/));
+    expect(() => releaseTo(undefined as unknown as Backend, 0n)).toThrow(refusal(/no device memory/));
+    other.free(address);
   });
 });
