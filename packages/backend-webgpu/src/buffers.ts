@@ -1,0 +1,101 @@
+/** Memory of the GPU: buffers in size classes, kept for the next one who asks. */
+import { halfbyteError, type Storage } from "@halfbyte/core";
+
+/** The WebGPU constants, which not every host has as globals. */
+export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+
+/** Bindings and copies come in whole words. */
+export const wholeWords = (byteLength: number): number => Math.max(4, Math.ceil(byteLength / 4) * 4);
+
+/** A quarter of a power of two: at most a quarter of a buffer is wasted, and freed ones fit again. */
+export function sizeClass(byteLength: number, limit: number): number {
+  const step = 2 ** Math.max(6, Math.ceil(Math.log2(byteLength)) - 3);
+  return Math.min(limit, Math.max(256, Math.ceil(byteLength / step) * step));
+}
+
+/** What a tensor's bytes live in; the bytes after the last one, up to a whole word, are zero. */
+export class WebgpuStorage {
+  readonly boundBytes: number;
+
+  constructor(
+    readonly buffer: GPUBuffer,
+    readonly byteLength: number,
+    /** Rejects with OUT_OF_MEMORY. */
+    readonly allocated: Promise<void>,
+  ) {
+    this.boundBytes = wholeWords(byteLength);
+  }
+}
+
+export const webgpuOf = (storage: Storage): WebgpuStorage => storage as unknown as WebgpuStorage;
+
+export interface PooledBuffer {
+  readonly buffer: GPUBuffer;
+  readonly allocated: Promise<void>;
+}
+
+/** How much may lie unused before freed buffers are destroyed. */
+const idleLimit = 256 * 2 ** 20;
+
+export class BufferPool {
+  readonly #idle = new Map<number, PooledBuffer[]>();
+  readonly #live = new Map<GPUBuffer, PooledBuffer>();
+  #idleBytes = 0;
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly usage: GPUBufferUsageFlags,
+  ) {}
+
+  /** Buffers in use. */
+  get live(): number {
+    return this.#live.size;
+  }
+
+  take(byteLength: number): PooledBuffer {
+    const size = sizeClass(wholeWords(byteLength), this.device.limits.maxBufferSize);
+    const pooled = this.#reuse(size) ?? this.#create(size);
+    this.#live.set(pooled.buffer, pooled);
+    return pooled;
+  }
+
+  /** The GPU's queue is in order: whoever takes the buffer next comes after everything submitted so far. */
+  release(buffer: GPUBuffer): void {
+    const pooled = this.#live.get(buffer);
+    if (!pooled || !this.#live.delete(buffer)) return;
+    if (this.#idleBytes + buffer.size > idleLimit) buffer.destroy();
+    else this.#keep(pooled);
+  }
+
+  destroy(): void {
+    for (const { buffer } of [...this.#live.values(), ...[...this.#idle.values()].flat()]) buffer.destroy();
+    this.#live.clear();
+    this.#idle.clear();
+    this.#idleBytes = 0;
+  }
+
+  #keep(pooled: PooledBuffer): void {
+    const { size } = pooled.buffer;
+    this.#idleBytes += size;
+    const others = this.#idle.get(size);
+    if (others) others.push(pooled);
+    else this.#idle.set(size, [pooled]);
+  }
+
+  #reuse(size: number): PooledBuffer | undefined {
+    const pooled = this.#idle.get(size)?.pop();
+    if (pooled) this.#idleBytes -= size;
+    return pooled;
+  }
+
+  #create(size: number): PooledBuffer {
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({ size, usage: this.usage });
+    const allocated = this.device.popErrorScope().then((error) => {
+      if (error) throw halfbyteError("OUT_OF_MEMORY", `The GPU has no ${size} bytes left: ${error.message}`);
+    });
+    // Told by whoever reads; nobody has to.
+    allocated.catch(() => undefined);
+    return { buffer, allocated };
+  }
+}

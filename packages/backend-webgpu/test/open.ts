@@ -1,0 +1,14 @@
+/** Opening the backend in tests, which skip where this machine has no adapter: VK_ICD_FILENAMES names a Vulkan driver, else the system's own is used. */
+import { type Backend, deviceOf, openBackend } from "@halfbyte/core";
+import type { TestContext } from "vitest";
+import type { WebgpuDevice } from "../src/device.js";
+import { webgpu } from "../src/index.js";
+
+export async function openOrSkip(context: TestContext): Promise<{ backend: Backend; device: WebgpuDevice }> {
+  const { available, reason } = await webgpu().detect();
+  if (!available)
+    context.skip(`no WebGPU adapter: ${reason?.message} Mesa >= 25 (lavapipe) or a GPU driver brings one.`);
+  const backend = await openBackend([webgpu()], { order: ["webgpu"] });
+  if (backend.report.chosen !== "webgpu") throw new Error(JSON.stringify(backend.report));
+  return { backend, device: deviceOf(backend) as WebgpuDevice };
+}
