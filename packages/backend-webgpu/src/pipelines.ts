@@ -43,7 +43,10 @@ export class Pipelines {
 }
 
 async function compile(device: GPUDevice, { kernel, text, constants }: KernelVariant): Promise<GPUComputePipeline> {
+  // What is wrong with the text is told by the pipeline's promise, not as an error that nobody caught.
+  device.pushErrorScope("validation");
   const module = device.createShaderModule({ label: kernel, code: text });
+  device.popErrorScope().catch(() => undefined);
   try {
     return await device.createComputePipelineAsync({
       label: kernel,
