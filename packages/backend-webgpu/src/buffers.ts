@@ -32,6 +32,8 @@ export const webgpuOf = (storage: Storage): WebgpuStorage => storage as unknown 
 export interface PooledBuffer {
   readonly buffer: GPUBuffer;
   readonly allocated: Promise<void>;
+  /** There was no memory for it: nobody gets it again. */
+  failed: boolean;
 }
 
 /** How much may lie unused before freed buffers are destroyed. */
@@ -63,7 +65,7 @@ export class BufferPool {
   release(buffer: GPUBuffer): void {
     const pooled = this.#live.get(buffer);
     if (!pooled || !this.#live.delete(buffer)) return;
-    if (this.#idleBytes + buffer.size > idleLimit) buffer.destroy();
+    if (pooled.failed || this.#idleBytes + buffer.size > idleLimit) buffer.destroy();
     else this.#keep(pooled);
   }
 
@@ -84,18 +86,22 @@ export class BufferPool {
 
   #reuse(size: number): PooledBuffer | undefined {
     const pooled = this.#idle.get(size)?.pop();
-    if (pooled) this.#idleBytes -= size;
-    return pooled;
+    if (!pooled) return undefined;
+    this.#idleBytes -= size;
+    return pooled.failed ? this.#reuse(size) : pooled;
   }
 
   #create(size: number): PooledBuffer {
     this.device.pushErrorScope("out-of-memory");
     const buffer = this.device.createBuffer({ size, usage: this.usage });
     const allocated = this.device.popErrorScope().then((error) => {
-      if (error) throw halfbyteError("OUT_OF_MEMORY", `The GPU has no ${size} bytes left: ${error.message}`);
+      if (!error) return;
+      pooled.failed = true;
+      throw halfbyteError("OUT_OF_MEMORY", `The GPU has no ${size} bytes left: ${error.message}`);
     });
     // Told by whoever reads; nobody has to.
     allocated.catch(() => undefined);
-    return { buffer, allocated };
+    const pooled: PooledBuffer = { buffer, allocated, failed: false };
+    return pooled;
   }
 }
