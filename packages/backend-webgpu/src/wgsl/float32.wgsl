@@ -1,0 +1,109 @@
+// Single precision on bit patterns, with integers alone. WGSL lets a device round a float result to either side, flush
+// subnormals and assume that NaN is absent; integers leave it no freedom, so these give the same bits on every adapter.
+
+const SIGN = 0x80000000u;
+const INFINITY = 0x7f800000u;
+const NOT_A_NUMBER = 0x7fc00000u;
+const ONE = 0x3f800000u;
+const LEADING_ONE = 0x800000u;
+
+// mantissa * 2^(exponent - 150), the leading one of the mantissa in bit 23.
+struct Unpacked {
+  mantissa: u32,
+  exponent: i32,
+}
+
+// `magnitude` is finite and not zero.
+fn unpack(magnitude: u32) -> Unpacked {
+  let exponent = magnitude >> 23u;
+  if (exponent != 0u) { return Unpacked((magnitude & 0x7fffffu) | LEADING_ONE, i32(exponent)); }
+  let shift = countLeadingZeros(magnitude) - 8u;
+  return Unpacked(magnitude << shift, 1 - i32(shift));
+}
+
+fn round_half_even(kept: u32, dropped: u32, half: u32) -> u32 {
+  return kept + u32(dropped > half || (dropped == half && (kept & 1u) == 1u));
+}
+
+// `rest` holds the 24 bits below the mantissa, or any stand-in on the same side of one half. A carry out of the mantissa
+// lands in the exponent, where it belongs.
+fn pack(mantissa: u32, rest: u32, exponent: i32) -> u32 {
+  if (exponent < 1) { return pack_subnormal(mantissa, rest, u32(min(1 - exponent, 25))); }
+  return min((u32(exponent - 1) << 23u) + round_half_even(mantissa, rest, LEADING_ONE), INFINITY);
+}
+
+fn pack_subnormal(mantissa: u32, rest: u32, shift: u32) -> u32 {
+  let dropped = ((mantissa & ((1u << shift) - 1u)) << 1u) | u32(rest != 0u);
+  return round_half_even(mantissa >> shift, dropped, 1u << shift);
+}
+
+// a * b, rounded half to even.
+fn product(a: u32, b: u32) -> u32 {
+  let sign = (a ^ b) & SIGN;
+  let small = min(a & ~SIGN, b & ~SIGN);
+  let large = max(a & ~SIGN, b & ~SIGN);
+  if (large > INFINITY || (large == INFINITY && small == 0u)) { return NOT_A_NUMBER; }
+  if (large == INFINITY || small == 0u) { return sign | select(0u, INFINITY, large == INFINITY); }
+  return sign | product_of_magnitudes(unpack(small), unpack(large));
+}
+
+// The 48-bit product of two mantissas, from 12-bit halves, as high:low of 24 bits each.
+fn product_of_magnitudes(a: Unpacked, b: Unpacked) -> u32 {
+  let a_high = a.mantissa >> 12u;
+  let a_low = a.mantissa & 0xfffu;
+  let b_high = b.mantissa >> 12u;
+  let b_low = b.mantissa & 0xfffu;
+  let middle = a_high * b_low + a_low * b_high;
+  let low = a_low * b_low + ((middle & 0xfffu) << 12u);
+  let high = a_high * b_high + (middle >> 12u) + (low >> 24u);
+  let rest = low & 0xffffffu;
+  let exponent = a.exponent + b.exponent - 127;
+  if (high >= LEADING_ONE) { return pack(high, rest, exponent + 1); }
+  return pack((high << 1u) | (rest >> 23u), (rest << 1u) & 0xffffffu, exponent);
+}
+
+// a / b, rounded half to even.
+fn quotient(a: u32, b: u32) -> u32 {
+  let sign = (a ^ b) & SIGN;
+  let top = a & ~SIGN;
+  let bottom = b & ~SIGN;
+  if (max(top, bottom) > INFINITY || (top == bottom && (top == 0u || top == INFINITY))) { return NOT_A_NUMBER; }
+  if (top == INFINITY || bottom == 0u) { return sign | INFINITY; }
+  if (top == 0u || bottom == INFINITY) { return sign; }
+  return sign | quotient_of_magnitudes(unpack(top), unpack(bottom));
+}
+
+// Long division: one bit of the quotient a step, after the leading one.
+fn quotient_of_magnitudes(a: Unpacked, b: Unpacked) -> u32 {
+  let shift = u32(a.mantissa < b.mantissa);
+  var remainder = (a.mantissa << shift) - b.mantissa;
+  var mantissa = 1u;
+  for (var step = 0u; step < 23u; step++) {
+    remainder <<= 1u;
+    let bit = u32(remainder >= b.mantissa);
+    remainder -= b.mantissa * bit;
+    mantissa = (mantissa << 1u) | bit;
+  }
+  // A quotient of two 24-bit mantissas is never half way between two others.
+  let beyond_half = (remainder << 1u) > b.mantissa;
+  let rest = select(u32(remainder != 0u), LEADING_ONE + 1u, beyond_half);
+  return pack(mantissa, rest, a.exponent - b.exponent + 127 - i32(shift));
+}
+
+fn reciprocal(a: u32) -> u32 {
+  return quotient(ONE, a);
+}
+
+// Unsigned integers in the order of the values; both zeros have the key of +0. NaN lies outside: test for it first.
+fn ordered_key(bits: u32) -> u32 {
+  if ((bits << 1u) == 0u) { return SIGN; }
+  return select(bits | SIGN, ~bits, bits >= SIGN);
+}
+
+fn from_ordered_key(key: u32) -> u32 {
+  return select(~key, key ^ SIGN, key >= SIGN);
+}
+
+fn is_nan(bits: u32) -> bool {
+  return (bits & ~SIGN) > INFINITY;
+}

@@ -1,0 +1,150 @@
+import { type Format, getFormat, quantize, referenceBackend, thresholdsOf, unpackCodes } from "@halfbyte/core";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tableWgsl } from "../src/exact/table.js";
+import { dispatch, moduleText, noAdapter, openDevice } from "./exact-adapter.js";
+import { floatsOf, generator, wordsOf } from "./exact-patterns.js";
+
+const blockSize = 64;
+const blocks = 1 << 14;
+const largest = 0x7f7fffff;
+let device: GPUDevice | undefined;
+
+beforeAll(async () => {
+  device = await openDevice();
+  return () => device?.destroy();
+});
+
+const modulesOf = (format: Format) => moduleText("float32") + tableWgsl(format) + moduleText("decision4bit");
+
+/** The scale of the block of invocation i, of which `count` values are there. */
+const loadScale = (count: number) => `
+  var absmax = 0u;
+  for (var k = 0u; k < ${count}u; k++) { absmax = max(absmax, first[i * ${blockSize}u + k] & ~SIGN); }
+  let scale = block_scale(absmax, ${count < blockSize});`;
+
+const eachCode = (count: number, rank: string) => `
+  for (var k = 0u; k < ${count}u; k++) {
+    let bits = first[i * ${blockSize}u + k];
+    result[i * ${blockSize}u + k] = order[${rank}];
+  }`;
+
+const carriedOver = (count: number) => `${loadScale(count)}
+  var limits: array<u32, 15>;
+  for (var k = 0u; k < 15u; k++) { limits[k] = largest_within(bounds[k], scale); }
+  ${eachCode(count, "rank_within(bits, &limits)")}`;
+
+const byScaling = (count: number) => `${loadScale(count)} ${eachCode(count, "rank_by_scaling(bits, scale)")}`;
+
+const run = (format: Format, body: string, values: Uint32Array) =>
+  dispatch(device!, {
+    modules: modulesOf(format),
+    body,
+    first: values,
+    count: values.length / blockSize,
+    words: values.length,
+  });
+
+/** Absmax patterns over all magnitudes: any bits, powers of two, subnormals and zero, the ends, ordinary weights. */
+function absmaxOf(block: number, random: () => number): number {
+  const word = random();
+  const choices = [
+    word & 0x7fffffff,
+    word & 0x7f800000,
+    word & 0x7fffff,
+    largest - (word & 3),
+    0x3c000000 + (word >>> 6),
+  ];
+  return Math.min(choices[block % choices.length]!, largest);
+}
+
+/** One value of a block: within 3 ulp of a threshold carried over to its scale, or anything up to the absmax. */
+function valueIn(absmax: number, bound: number, random: () => number): number {
+  const near = wordsOf(Float32Array.of(bound * floatsOf(Uint32Array.of(absmax))[0]!))[0]!;
+  const magnitude = random() & 3 ? (near & 0x7fffffff) + (random() % 7) - 3 : random() & 0x7fffffff;
+  return (Math.max(0, Math.min(magnitude, absmax)) | (near & 0x80000000)) >>> 0;
+}
+
+/** Blocks whose first value is the largest; the sign of what stands in for zero thresholds is random. */
+function adversarialBlocks(format: Format, count: number): Uint32Array {
+  const random = generator(11);
+  const { bounds } = thresholdsOf(format.code);
+  const values = new Uint32Array(blocks * blockSize);
+  for (let block = 0; block < blocks; block++) {
+    const absmax = absmaxOf(block, random);
+    values[block * blockSize] = absmax | (random() & 0x80000000);
+    for (let k = 1; k < count; k++) {
+      const flip = random() % 4 === 0 ? 0x80000000 : 0;
+      values[block * blockSize + k] = valueIn(absmax, bounds[random() % bounds.length]!, random) ^ flip;
+    }
+  }
+  return values;
+}
+
+/** The codes of core's reference kernels, one to a word. */
+async function referenceCodes(format: Format, values: Float32Array, size: number): Promise<Uint8Array> {
+  using x = referenceBackend().tensor("float32", [values.length], values);
+  using quantized = await quantize(x, { format: format.name, blockSize: size, nonFinite: "propagate" });
+  return unpackCodes((await quantized.codes.read()) as Uint8Array, values.length);
+}
+
+/** The first difference, with the value and the absmax that made it. */
+function firstDifference(got: Uint32Array, want: Uint8Array, values: Uint32Array): string | undefined {
+  const i = got.findIndex((code, index) => code !== want[index]);
+  if (i < 0) return undefined;
+  const block = floatsOf(values).subarray(i - (i % blockSize), i - (i % blockSize) + blockSize);
+  return `${i}: got ${got[i]}, want ${want[i]} for ${floatsOf(values)[i]} in a block of absmax ${block[0]}`;
+}
+
+describe.for(["nf4", "fp4", "af4"])("codes of %s by integers", (name) => {
+  const format = getFormat(name);
+  beforeEach(({ skip }) => {
+    if (!device) skip(noAdapter);
+  });
+
+  it.for([
+    ["thresholds carried over to the block", carriedOver],
+    ["values scaled", byScaling],
+  ] as const)("agree with core in a million values near the thresholds: %s", async ([, body]) => {
+    const values = adversarialBlocks(format, blockSize);
+    const want = await referenceCodes(format, floatsOf(values), blockSize);
+    expect(firstDifference(await run(format, body(blockSize), values), want, values)).toBeUndefined();
+  });
+
+  it("agree with core where a partial block is divided", async () => {
+    const count = blockSize / 2;
+    const values = adversarialBlocks(format, count).subarray(0, 512 * blockSize);
+    const got = await run(format, carriedOver(count), values);
+    for (let begin = 0; begin < values.length; begin += blockSize) {
+      const block = values.slice(begin, begin + count);
+      const want = await referenceCodes(format, floatsOf(block), blockSize);
+      expect(firstDifference(got.subarray(begin, begin + count), want, block)).toBeUndefined();
+    }
+  });
+
+  it("agree with core in blocks with NaN and Infinity, values scaled", async () => {
+    const values = adversarialBlocks(format, blockSize).map((word, i) => {
+      const block = Math.floor(i / blockSize);
+      if (i % blockSize !== 7) return word;
+      return [0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001][block % 4]!;
+    });
+    const want = await referenceCodes(format, floatsOf(values), blockSize);
+    expect(firstDifference(await run(format, byScaling(blockSize), values), want, values)).toBeUndefined();
+  });
+});
+
+describe("stored absmax by integers", () => {
+  beforeEach(({ skip }) => {
+    if (!device) skip(noAdapter);
+  });
+
+  it.for([true, false])("is raised to 1e-38 in a partial block alone (partial: %s)", async (isPartial) => {
+    const absmax = Uint32Array.of(0, 1, 0x006ce3ed, 0x006ce3ee, 0x00800000, 0x3f800000, largest);
+    const smallest = wordsOf(Float32Array.of(1e-38))[0]!;
+    const got = await dispatch(device!, {
+      modules: modulesOf(getFormat("nf4")),
+      body: `result[i] = stored_absmax(block_scale(first[i], ${isPartial}));`,
+      first: absmax,
+    });
+    expect([...got]).toEqual([...absmax].map((word) => (isPartial ? Math.max(word, smallest) : word)));
+  });
+});
