@@ -1,8 +1,9 @@
 /** dequantize4bit and dequantizeBlockwise: one kernel, exact by integers. */
 import type { Float, Storage } from "@halfbyte/core";
+import float16Text from "../wgsl/float16.wgsl";
+import float32Text from "../wgsl/float32.wgsl";
 import dequantizeText from "./dequantize.wgsl";
 import type { Dispatch } from "./dispatch.js";
-import floatBitsText from "./float_bits.wgsl";
 
 export interface Decoding {
   readonly bits: 4 | 8;
@@ -17,7 +18,7 @@ export interface Decoding {
   readonly out: Storage;
 }
 
-const text = `${floatBitsText}\n${dequantizeText}`;
+const text = [float32Text, float16Text, dequantizeText].join("\n");
 const lanes = 256;
 
 export function dequantize({ bits, size, blockSize, offset, dtype, codes, absmax, code, out }: Decoding): Dispatch {

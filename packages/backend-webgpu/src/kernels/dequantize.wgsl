@@ -1,5 +1,5 @@
 // Table value times absmax, by integers, then one rounding to the output dtype. A lane takes one word of codes: 8 elements of 4 bits, the
-// first in the high nibble of its byte, or 4 of 8 bits.
+// first in the high nibble of its byte, or 4 of 8 bits. Needs float32.wgsl and float16.wgsl.
 
 struct Params {
   size: u32,
@@ -61,11 +61,11 @@ fn store(index: u32, packed: u32, i: u32) {
 }
 
 fn decode(index: u32, packed: u32, i: u32) -> u32 {
-  let product = multiply_bits(table[code_at(packed, i)], absmax[index / params.block_size]);
+  let decoded = product(table[code_at(packed, i)], absmax[index / params.block_size]);
   if (params.offset == 0u) {
-    return product;
+    return decoded;
   }
-  return bitcast<u32>(bitcast<f32>(product) + bitcast<f32>(params.offset));
+  return bitcast<u32>(bitcast<f32>(decoded) + bitcast<f32>(params.offset));
 }
 
 fn code_at(packed: u32, i: u32) -> u32 {
@@ -78,7 +78,7 @@ fn code_at(packed: u32, i: u32) -> u32 {
 
 fn narrow(float_bits: u32) -> u32 {
   if (is_bfloat16) {
-    return narrow_to_bfloat16(float_bits);
+    return to_bfloat16(float_bits);
   }
-  return narrow_to_float16(float_bits);
+  return to_float16(float_bits);
 }
