@@ -1,5 +1,6 @@
 /** Choosing an adapter, and asking it for what the kernels can use. */
 import { halfbyteError } from "@halfbyte/core";
+import type { FeatureTier } from "./traits.js";
 
 /** Used where there, never required. */
 const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const satisfies readonly GPUFeatureName[];
@@ -22,7 +23,8 @@ export async function chooseAdapter(gpu: GPU, powerPreference?: GPUPowerPreferen
   });
 }
 
-export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+export function requestDevice(adapter: GPUAdapter, tier: FeatureTier = "full"): Promise<GPUDevice> {
+  if (tier === "t0") return adapter.requestDevice({ label: "halfbyte" });
   return adapter.requestDevice({
     label: "halfbyte",
     requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
@@ -38,10 +40,3 @@ const softwareNames = /llvmpipe|lavapipe|swiftshader|software|basic render|\bwar
 /** Whether the adapter renders on the CPU: it says so itself, or its name does. */
 export const isSoftware = (info: GPUAdapterInfo): boolean =>
   info.isFallbackAdapter === true || softwareNames.test(adapterName(info));
-
-/** t0 needs no optional feature; what else the device has follows. */
-export function tierOf(features: GPUSupportedFeatures): string {
-  const f16 = features.has("shader-f16") ? ["f16"] : [];
-  const subgroups = features.has("subgroups") ? ["subgroups"] : [];
-  return ["t0", ...f16, ...subgroups].join("+");
-}

@@ -2,7 +2,14 @@
 import { halfbyteError, type Storage } from "@halfbyte/core";
 
 /** The WebGPU constants, which not every host has as globals. */
-export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+export const usage = {
+  mapRead: 1,
+  copySource: 4,
+  copyTarget: 8,
+  uniform: 64,
+  storage: 128,
+  queryResolve: 512,
+} as const;
 
 /** Bindings and copies come in whole words. */
 export const wholeWords = (byteLength: number): number => Math.max(4, Math.ceil(byteLength / 4) * 4);
@@ -13,28 +20,33 @@ export function sizeClass(byteLength: number, limit: number): number {
   return Math.min(limit, Math.max(256, Math.ceil(byteLength / step) * step));
 }
 
-/** What a tensor's bytes live in; the bytes after the last one, up to a whole word, are zero. */
-export class WebgpuStorage {
-  readonly boundBytes: number;
-
-  constructor(
-    readonly buffer: GPUBuffer,
-    readonly byteLength: number,
-    /** Rejects with OUT_OF_MEMORY. */
-    readonly allocated: Promise<void>,
-  ) {
-    this.boundBytes = wholeWords(byteLength);
-  }
-}
-
-export const webgpuOf = (storage: Storage): WebgpuStorage => storage as unknown as WebgpuStorage;
-
 export interface PooledBuffer {
   readonly buffer: GPUBuffer;
+  /** Rejects with OUT_OF_MEMORY. */
   readonly allocated: Promise<void>;
   /** There was no memory for it: nobody gets it again. */
   failed: boolean;
 }
+
+/** What a tensor's bytes live in: pieces of `pieceBytes`, the last one shorter; the bytes behind the last one, up to a whole word, are zero. */
+export class WebgpuStorage {
+  constructor(
+    readonly pieces: readonly PooledBuffer[],
+    readonly byteLength: number,
+    readonly pieceBytes: number,
+  ) {}
+
+  /** Whole words of one piece. */
+  boundBytes(piece: number): number {
+    return wholeWords(Math.min(this.pieceBytes, this.byteLength - piece * this.pieceBytes));
+  }
+
+  get buffers(): readonly GPUBuffer[] {
+    return this.pieces.map(({ buffer }) => buffer);
+  }
+}
+
+export const webgpuOf = (storage: Storage): WebgpuStorage => storage as unknown as WebgpuStorage;
 
 /** How much may lie unused before freed buffers are destroyed. */
 const idleLimit = 256 * 2 ** 20;
@@ -44,9 +56,11 @@ export class BufferPool {
   readonly #live = new Map<GPUBuffer, PooledBuffer>();
   #idleBytes = 0;
 
+  /** @param settle submits the commands that may still use a buffer, before it is destroyed */
   constructor(
     readonly device: GPUDevice,
     readonly usage: GPUBufferUsageFlags,
+    readonly settle: () => void = () => undefined,
   ) {}
 
   /** Buffers in use. */
@@ -61,12 +75,12 @@ export class BufferPool {
     return pooled;
   }
 
-  /** The GPU's queue is in order: whoever takes the buffer next comes after everything submitted so far. */
+  /** Commands are in order: whoever takes the buffer next comes after everything enqueued so far. */
   release(buffer: GPUBuffer): void {
     const pooled = this.#live.get(buffer);
     if (!pooled || !this.#live.delete(buffer)) return;
-    if (pooled.failed || this.#idleBytes + buffer.size > idleLimit) buffer.destroy();
-    else this.#keep(pooled);
+    if (!pooled.failed && this.#idleBytes + buffer.size <= idleLimit) this.#keep(pooled);
+    else this.#destroy(buffer);
   }
 
   destroy(): void {
@@ -74,6 +88,11 @@ export class BufferPool {
     this.#live.clear();
     this.#idle.clear();
     this.#idleBytes = 0;
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.settle();
+    buffer.destroy();
   }
 
   #keep(pooled: PooledBuffer): void {

@@ -1,5 +1,7 @@
 /** What a user of the WebGPU backend may choose. */
 /// <reference types="@webgpu/types" />
+import type { AlterShader } from "./pipelines.js";
+import type { FeatureTier } from "./traits.js";
 
 export interface WebgpuOptions {
   /** A device that the caller has already; it stays the caller's: closing the backend destroys its own buffers only. */
@@ -8,4 +10,10 @@ export interface WebgpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Where adapters come from. Default: navigator.gpu, else the npm package `webgpu`. */
   readonly gpu?: GPU;
+  /** `t0`: nothing but what every WebGPU device has. Default `full`: all that this one has. */
+  readonly tier?: FeatureTier;
+  /** How much of a tensor is in one buffer and bound at once; rounded down to a power of two. Default: as much as the device can. */
+  readonly pieceBytes?: number;
+  /** Changes kernels before they are compiled: shows what the self-test makes of a device that computes something else. */
+  readonly alterShader?: AlterShader;
 }

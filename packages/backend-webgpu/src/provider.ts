@@ -50,9 +50,27 @@ function notAvailable(thrown: unknown): Detection {
 }
 
 /** A software adapter is opened too: detect() tells that it is one, and the registry passes it over unless it is asked for. */
-async function open({ gpuDevice, gpu, powerPreference, signal }: OpenOptions): Promise<Device> {
+async function open(options: OpenOptions): Promise<Device> {
+  const { gpuDevice, gpu, powerPreference, signal, tier = "full" } = options;
   throwIfAborted(signal, "Opening WebGPU");
-  if (gpuDevice) return new WebgpuDevice(gpuDevice, { isForeign: true });
+  if (gpuDevice) return deviceOver(gpuDevice, { ...options, isForeign: true });
   const adapter = await chooseAdapter(gpu ?? (await entryPoint()), powerPreference);
-  return new WebgpuDevice(await requestDevice(adapter));
+  return deviceOver(await requestDevice(adapter, tier), options);
+}
+
+async function deviceOver(gpuDevice: GPUDevice, options: OpenOptions & { isForeign?: boolean }): Promise<Device> {
+  const { tier = "full", gpu, pieceBytes, alterShader, isForeign } = options;
+  return new WebgpuDevice(gpuDevice, {
+    tier,
+    languageFeatures: await languageFeatures(gpu),
+    ...(pieceBytes !== undefined && { pieceBytes }),
+    ...(alterShader && { alterShader }),
+    ...(isForeign && { isForeign }),
+  });
+}
+
+/** None where the caller has a device of an implementation that is not found here. */
+async function languageFeatures(gpu: GPU | undefined): Promise<ReadonlySet<string>> {
+  const found = gpu ?? (await entryPoint().catch(() => undefined));
+  return found?.wgslLanguageFeatures ?? new Set();
 }

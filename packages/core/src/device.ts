@@ -4,7 +4,7 @@
  * lifetimes, once for all. A device only moves bytes and launches.
  */
 import type { OpName, Ops } from "./kernels.js";
-import type { Reason } from "./registry.js";
+import type { Detection, OpenReport, Reason } from "./registry.js";
 
 declare const storage: unique symbol;
 export interface Storage {
@@ -41,6 +41,11 @@ export interface Device {
   free(target: Storage): void;
   /** The variant that would run these arguments, or a reason; a pure function of shapes, dtypes and options. */
   select<K extends OpName>(op: K, args: Ops[K]["in"]): Launch<K> | Reason;
+  /**
+   * For a device that has several variants of a kernel and does without one that is wrong. Absent: core runs its cases once, and one wrong result
+   * refuses the device. Rejects with SELF_TEST_FAILED when an operation has no kernel left.
+   */
+  selfTest?(detection: Detection): Promise<OpenReport["selfTest"]>;
   /** Everything enqueued so far is done; rejects with device loss. */
   drain(): Promise<void>;
   readonly lost: Promise<Reason>;

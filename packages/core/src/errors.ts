@@ -35,6 +35,10 @@ export function isHalfbyteError(value: unknown): value is HalfbyteError {
   return value instanceof Error && "code" in value && typeof value.code === "string" && "remedy" in value;
 }
 
+/** What a quantizer found in its input; `index` is the lowest flat one. */
+export const nonFiniteInput = (index: number): HalfbyteError =>
+  halfbyteError("NON_FINITE_INPUT", `The input is NaN or infinite at flat index ${index}.`, { details: { index } });
+
 /** Throws ABORTED when the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted) throw halfbyteError("ABORTED", `${what} was aborted.`, { cause: signal.reason });

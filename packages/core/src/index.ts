@@ -71,6 +71,7 @@ export {
   halfbyteError,
   isHalfbyteError,
   messageOf,
+  nonFiniteInput,
   throwIfAborted,
 } from "./errors.js";
 export { type Thresholds, thresholdsOf } from "./formats/codebook.js";
@@ -111,6 +112,9 @@ export {
   registeredBackends,
   type Source,
 } from "./registry.js";
+export { runSelfTestCase } from "./self-test.js";
+export { type SelfTestCase, selfTestCase, selfTestCases } from "./self-test-cases.js";
+export { sizeOf } from "./shape.js";
 export { isTensor, storageOf } from "./storage.js";
 export type { ArrayOf, DType, Float, Shape, Tensor } from "./tensor.js";
 export { version } from "./version.js";

@@ -7,7 +7,9 @@ import { builtinModule, environment } from "./environment.js";
 
 export interface PassCache {
   has(key: string): boolean;
-  add(key: string): void;
+  /** What was noted with a pass; undefined when there is none. */
+  noteOf(key: string): string | undefined;
+  add(key: string, note?: string): void;
 }
 
 const entryLimit = 64;
@@ -77,21 +79,33 @@ function passes(home: Home): string[] {
 /** The passes of one kind of test. Where it is kept is asked each time: the environment may change. */
 export function passCache(name: string): PassCache {
   const home = () => fileHome(name) ?? browserHome(name);
+  const entries = () => {
+    const kept = home();
+    return kept ? passes(kept) : [];
+  };
   return {
-    has(key) {
+    has: (key) => entries().includes(key),
+    noteOf: (key) => noted(entries(), key),
+    add(key, note) {
       const kept = home();
-      return kept !== undefined && passes(kept).includes(key);
-    },
-    add(key) {
-      const kept = home();
-      if (kept) remember(kept, key);
+      if (kept) remember(kept, key, note);
     },
   };
 }
 
-function remember(home: Home, key: string): void {
+/** Between a key and its note: no key has a line break. */
+const separator = "\n";
+
+function noted(entries: readonly string[], key: string): string | undefined {
+  const entry = entries.find((text) => text.startsWith(key + separator));
+  return entry?.slice(key.length + separator.length);
+}
+
+function remember(home: Home, key: string, note: string | undefined): void {
+  const [entry, prefix] = note === undefined ? [key, undefined] : [key + separator + note, key + separator];
+  const others = passes(home).filter((text) => text !== entry && !(prefix && text.startsWith(prefix)));
   try {
-    home.save(JSON.stringify([key, ...passes(home)].slice(0, entryLimit)));
+    home.save(JSON.stringify([entry, ...others].slice(0, entryLimit)));
   } catch {
     // A cache that cannot be written costs one test next time, nothing else.
   }

@@ -66,7 +66,13 @@ export interface OpenReport {
     /** As its detection says; never of a provider that was asked for by name. */
     readonly irrelevant?: boolean;
   } & Reason)[];
-  readonly selfTest: { readonly cases: number; readonly ms: number; readonly cached: boolean };
+  readonly selfTest: {
+    readonly cases: number;
+    readonly ms: number;
+    readonly cached: boolean;
+    /** Variants that gave wrong results or did not run on this device; others run in their place. */
+    readonly demoted?: readonly ({ readonly op: string; readonly kernel: string; readonly variant: string } & Reason)[];
+  };
 }
 export interface OpenOptions {
   readonly order?: readonly string[];
@@ -247,7 +253,9 @@ const sayReason = ({ provider, stage, code, message, remedy }: Skipped): string 
 
 /** A fallback is never silent: one warning names what was chosen and every reason. What is no loss is said to those who ask. */
 function announce(backend: Backend): Backend {
-  const { chosen, skipped } = backend.report;
+  const { chosen, skipped, selfTest } = backend.report;
+  for (const { op, kernel, variant, code, message } of selfTest.demoted ?? [])
+    logOnce("warn", `backend "${chosen}" does ${op} without ${kernel} (${variant}): ${code}: ${message}`);
   if (skipped.length === 0) return backend;
   const news = skipped.filter(({ irrelevant }) => !irrelevant);
   const [level, told] = news.length > 0 ? (["warn", news] as const) : (["info", skipped] as const);

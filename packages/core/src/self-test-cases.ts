@@ -26,7 +26,7 @@ export interface SelfTestCase<K extends OpName = OpName> {
 
 const [rows, columns] = [4, 128];
 
-function checked<K extends OpName>(
+export function selfTestCase<K extends OpName>(
   op: K,
   bound: number,
   build: (backend: Backend) => Ops[K]["in"] | Promise<Ops[K]["in"]>,
@@ -92,24 +92,24 @@ async function weight(backend: Backend, format: string, nested: boolean) {
 }
 
 const quantize4bit = (format: string, dtype: Float, count: number) =>
-  checked("quantize4bit", 0, (b) => ({
+  selfTestCase("quantize4bit", 0, (b) => ({
     x: floats(b, dtype, [count], nearThresholds(tableOf(format), count)),
     format,
     blockSize: 64,
   }));
 
 const quantizeBlockwise = (signed: boolean, dtype: Float, count: number) =>
-  checked("quantizeBlockwise", 0, (b) => ({
+  selfTestCase("quantizeBlockwise", 0, (b) => ({
     x: floats(b, dtype, [count], nearThresholds(mapValues(signed), count)),
     code: map(b, signed),
     blockSize: 256,
   }));
 
 const dequantize4bit = (format: string, nested: boolean, dtype: Float) =>
-  checked("dequantize4bit", 0, async (b) => ({ weight: await weight(b, format, nested), dtype }));
+  selfTestCase("dequantize4bit", 0, async (b) => ({ weight: await weight(b, format, nested), dtype }));
 
 const dequantizeBlockwise = (dtype: Float, offset: number) =>
-  checked("dequantizeBlockwise", 0, (b) => ({
+  selfTestCase("dequantizeBlockwise", 0, (b) => ({
     codes: bytes(b, 600),
     absmax: stats(b, 3),
     code: map(b),
@@ -188,13 +188,13 @@ const quantizationError = (
   dtype: Float,
   shape: readonly number[],
   quantized: (b: Backend, shape: readonly number[]) => QuantizedTensor,
-) => checked("quantizationError", 0, (b) => ({ x: wholes(b, shape, dtype), weight: quantized(b, shape) }));
+) => selfTestCase("quantizationError", 0, (b) => ({ x: wholes(b, shape, dtype), weight: quantized(b, shape) }));
 
 /** Products may differ by one rounding on each side, and by how they are summed. */
 const productBound = (dtype: Float): number => 2 ** -10 + 2 * unitRoundoff(dtype);
 
 const gemm4bit = (m: number, dtype: Float, format: string, nested: boolean, transpose: boolean) =>
-  checked("gemm4bit", productBound(dtype), async (b) => ({
+  selfTestCase("gemm4bit", productBound(dtype), async (b) => ({
     x: random(b, [m, transpose ? rows : columns], 1, dtype),
     weight: await weight(b, format, nested),
     bias: random(b, [transpose ? columns : rows], 2, dtype),
@@ -202,7 +202,7 @@ const gemm4bit = (m: number, dtype: Float, format: string, nested: boolean, tran
   }));
 
 const gemm = (m: number, dtype: Float, transpose: boolean) =>
-  checked("gemm", productBound(dtype), (b) => ({
+  selfTestCase("gemm", productBound(dtype), (b) => ({
     x: random(b, [m, transpose ? rows : columns], 1, dtype),
     weight: random(b, [rows, columns], 3, dtype),
     bias: random(b, [transpose ? columns : rows], 2, dtype),
@@ -210,18 +210,18 @@ const gemm = (m: number, dtype: Float, transpose: boolean) =>
   }));
 
 const int8VectorwiseQuant = (dtype: Float, threshold: number) =>
-  checked("int8VectorwiseQuant", 0, (b) => ({ x: random(b, [rows, columns], 4, dtype), threshold }));
+  selfTestCase("int8VectorwiseQuant", 0, (b) => ({ x: random(b, [rows, columns], 4, dtype), threshold }));
 
-const int8VectorwiseDequant = checked("int8VectorwiseDequant", 0, (b) => ({
+const int8VectorwiseDequant = selfTestCase("int8VectorwiseDequant", 0, (b) => ({
   q: integers(b, [4, 33], 5),
   rowStats: stats(b, 4),
 }));
 
 const int8LinearMatmul = (m: number, n: number, k: number) =>
-  checked("int8LinearMatmul", 0, (b) => ({ a: integers(b, [m, k], 6), b: integers(b, [n, k], 7) }));
+  selfTestCase("int8LinearMatmul", 0, (b) => ({ a: integers(b, [m, k], 6), b: integers(b, [n, k], 7) }));
 
 const int8MmDequant = (dtype: Float, bias: Float) =>
-  checked("int8MmDequant", 0, (b) => ({
+  selfTestCase("int8MmDequant", 0, (b) => ({
     a: b.tensor(
       "int32",
       [3, 5],
@@ -234,7 +234,7 @@ const int8MmDequant = (dtype: Float, bias: Float) =>
   }));
 
 const int8ScaledMm = (dtype: Float) =>
-  checked("int8ScaledMm", 0, (b) => ({
+  selfTestCase("int8ScaledMm", 0, (b) => ({
     a: integers(b, [3, 64], 6),
     b: integers(b, [5, 64], 7),
     rowStats: stats(b, 3),
@@ -244,7 +244,7 @@ const int8ScaledMm = (dtype: Float) =>
   }));
 
 const int8MixedScaledMm = (dtype: Float) =>
-  checked("int8MixedScaledMm", 2 ** -14 + 4 * unitRoundoff(dtype), (b) => ({
+  selfTestCase("int8MixedScaledMm", 2 ** -14 + 4 * unitRoundoff(dtype), (b) => ({
     x: random(b, [3, 64], 9, dtype),
     a: integers(b, [3, 64], 6),
     b: integers(b, [5, 64], 7),
@@ -284,7 +284,7 @@ const positive = (b: Backend, count: number, seed: number): Tensor<"float32"> =>
   );
 
 const optimizerUpdate32bit = (optimizer: Optimizer) =>
-  checked("optimizerUpdate32bit", optimizerBound, (b) => {
+  selfTestCase("optimizerUpdate32bit", optimizerBound, (b) => {
     const { twoStates, stacked } = optimizerStates[optimizer];
     const args = {
       optimizer,
@@ -297,7 +297,7 @@ const optimizerUpdate32bit = (optimizer: Optimizer) =>
   });
 
 const optimizerUpdate8bitBlockwise = (optimizer: Optimizer) =>
-  checked("optimizerUpdate8bitBlockwise", optimizerBound, (b) => {
+  selfTestCase("optimizerUpdate8bitBlockwise", optimizerBound, (b) => {
     const { twoStates, stacked } = optimizerStates[optimizer];
     const moments = stacked ? 2 : 1;
     // A running sum of squares is never negative.

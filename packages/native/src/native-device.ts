@@ -9,6 +9,7 @@ import {
   halfbyteError,
   type Launch,
   type NonFinite,
+  nonFiniteInput,
   type OpName,
   type Ops,
   type QuantizedTensor,
@@ -298,10 +299,7 @@ const lateCheck = (queue: NativeQueue, before: Entry, last: Entry, check?: () =>
 const checkOf = (queue: NativeQueue, entry: Entry, found: BigInt64Array) => async (): Promise<void> => {
   await queue.settled(entry);
   const index = Number(found[0]);
-  if (index < 0) return;
-  throw halfbyteError("NON_FINITE_INPUT", `The input is NaN or infinite at flat index ${index}.`, {
-    details: { index },
-  });
+  if (index >= 0) throw nonFiniteInput(index);
 };
 
 const isPowerOfTwo = (size: number): boolean => size > 0 && Number.isInteger(Math.log2(size));

@@ -1,6 +1,6 @@
 /** The reference kernel of every operation: it binds the arrays of the arguments to the loops of the neighbouring files. */
 import { narrow, toFloat32, widen } from "../dtype.js";
-import { halfbyteError } from "../errors.js";
+import { nonFiniteInput } from "../errors.js";
 import { blockCount } from "../formats/format.js";
 import { getFormat } from "../formats/index.js";
 import { errorSums, type OpName, type Ops } from "../kernels.js";
@@ -44,10 +44,7 @@ function quantizeWork(reader: BlockReader, quantizer: BlockQuantizer): HostWork 
 }
 
 function rejectNonFinite(index: number): void {
-  if (index < 0) return;
-  throw halfbyteError("NON_FINITE_INPUT", `The input is NaN or infinite at flat index ${index}.`, {
-    details: { index },
-  });
+  if (index >= 0) throw nonFiniteInput(index);
 }
 
 const quantize4bit: HostKernel<"quantize4bit"> = (

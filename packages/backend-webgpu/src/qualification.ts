@@ -1,0 +1,199 @@
+/**
+ * The self-test, variant by variant: what gives other results than the reference, or does not run, is demoted with its reason, and another one
+ * runs in its place. Variants of one kernel that passed are timed against each other. Passes and times are remembered for this adapter, driver
+ * and build; what was demoted is tried again every time.
+ */
+import {
+  type Backend,
+  createBackend,
+  type Detection,
+  type Device,
+  halfbyteError,
+  isHalfbyteError,
+  messageOf,
+  type OpenReport,
+  type OpName,
+  passCache,
+  type Reason,
+  runSelfTestCase,
+  type SelfTestCase,
+  selfTestCases,
+  version,
+} from "@halfbyte/core";
+import type { WebgpuDevice } from "./device.js";
+import { operations } from "./operations/index.js";
+import type { Operation } from "./operations/operation.js";
+import { textsHash } from "./shader.js";
+import { type Candidate, keyOf, type Variants } from "./variants.js";
+
+const passes = passCache("webgpu-variants");
+
+export interface QualificationOptions {
+  /** Whether passes of earlier runs count, and this one's are kept. */
+  readonly isRemembered: boolean;
+}
+
+type SelfTest = OpenReport["selfTest"];
+
+export class Qualification {
+  readonly #device: WebgpuDevice;
+  readonly #variants: Variants;
+  readonly #options: QualificationOptions;
+
+  constructor(device: WebgpuDevice, variants: Variants, options: QualificationOptions) {
+    this.#device = device;
+    this.#variants = variants;
+    this.#options = options;
+  }
+
+  async run(detection: Detection): Promise<SelfTest> {
+    const start = performance.now();
+    const key = this.#keyOf(detection);
+    if (key) this.#recall(key);
+    const untested = this.#variants.all.filter(({ verdict }) => verdict === "untested");
+    const counts = await Promise.all(untested.map((candidate) => this.#test(candidate)));
+    await this.#timeRivals();
+    this.#variants.rerank();
+    if (key && untested.length > 0) this.#remember(key);
+    this.#expectEveryOperation();
+    const cases = counts.reduce((sum, count) => sum + count, 0);
+    const demoted = this.#demoted();
+    const told = { cases, ms: performance.now() - start, cached: untested.length === 0 };
+    return demoted.length > 0 ? { ...told, demoted } : told;
+  }
+
+  #keyOf({ versions }: Detection): string | undefined {
+    if (!this.#options.isRemembered) return undefined;
+    return JSON.stringify([version, textsHash(), this.#device.tier, this.#device.traits.pieceBytes, versions]);
+  }
+
+  /** The number of cases that ran. */
+  async #test(candidate: Candidate): Promise<number> {
+    const backend = this.#backendOf(candidate);
+    let ran = 0;
+    try {
+      for (const one of casesOf(candidate.op)) ran += (await runSelfTestCase(backend, one)) ? 1 : 0;
+      if (ran === 0) throw halfbyteError("SELF_TEST_FAILED", "No case of the self-test runs it.");
+      candidate.verdict = "passed";
+    } catch (thrown) {
+      candidate.verdict = "demoted";
+      candidate.reason = reasonOf(thrown);
+    } finally {
+      await backend.dispose();
+    }
+    return ran;
+  }
+
+  /** A backend on which one variant runs, whatever others there are. */
+  #backendOf(candidate: Candidate): Backend {
+    const device = this.#device;
+    const view: Device = {
+      name: device.name,
+      tier: device.tier,
+      limits: device.limits,
+      allocate: (byteLength, zeroed) => device.allocate(byteLength, zeroed),
+      write: (target, offset, bytes, adopt) => device.write(target, offset, bytes, adopt),
+      read: (source, offset, into, signal) => device.read(source, offset, into, signal),
+      free: (target) => device.free(target),
+      select: (op, args) => (op === candidate.op ? device.launchOf(candidate as never, args) : device.select(op, args)),
+      drain: () => device.drain(),
+      lost: device.lost,
+      close: async () => undefined,
+    };
+    return createBackend(view, { chosen: device.name, skipped: [], selfTest: { cases: 0, ms: 0, cached: false } });
+  }
+
+  async #timeRivals(): Promise<void> {
+    for (const kernel of new Set(this.#variants.all.map((candidate) => candidate.kernel))) {
+      const rivals = this.#variants.all.filter((one) => one.kernel === kernel && one.verdict === "passed");
+      if (rivals.length < 2 || !kernel.sample || rivals.every(({ ns }) => ns !== undefined)) continue;
+      for (const rival of rivals) rival.ns = await this.#time(rival);
+    }
+  }
+
+  /** Best of three, after one to warm up. */
+  async #time(candidate: Candidate): Promise<number> {
+    const backend = this.#backendOf(candidate);
+    try {
+      const args = await candidate.kernel.sample!(backend);
+      const launch = () => disposeAll(backend.kernels[candidate.op](args as never));
+      launch();
+      await backend.synchronize();
+      const times: number[] = [];
+      while (times.length < 3) times.push((await this.#device.time(launch)) ?? (await elapsed(backend, launch)));
+      disposeAll(args);
+      return Math.min(...times);
+    } finally {
+      await backend.dispose();
+    }
+  }
+
+  #demoted(): NonNullable<SelfTest["demoted"]> {
+    return this.#variants.all.flatMap(({ op, kernel, variant, verdict, reason }) =>
+      verdict === "demoted" && reason ? [{ op, kernel: kernel.name, variant: variant.name, ...reason }] : [],
+    );
+  }
+
+  #expectEveryOperation(): void {
+    for (const op of new Set(this.#variants.all.map((candidate) => candidate.op))) {
+      const ofOp = this.#variants.all.filter((candidate) => candidate.op === op);
+      const demoted = ofOp.find(({ verdict }) => verdict === "demoted");
+      if (!demoted || ofOp.some(({ verdict }) => verdict === "passed")) continue;
+      const { reason, kernel, variant } = demoted;
+      throw halfbyteError("SELF_TEST_FAILED", `No kernel for ${op} is right on this adapter: ${reason!.message}`, {
+        details: { op, kernel: kernel.name, variant: variant.name },
+      });
+    }
+  }
+
+  #recall(key: string): void {
+    const known = parsed(passes.noteOf(key));
+    for (const candidate of this.#variants.all) {
+      const ns = known[keyOf(candidate)];
+      if (ns === undefined || candidate.verdict !== "untested") continue;
+      candidate.verdict = "passed";
+      if (ns > 0) candidate.ns = ns;
+    }
+    this.#variants.rerank();
+  }
+
+  #remember(key: string): void {
+    const passed = this.#variants.all.filter(({ verdict }) => verdict === "passed");
+    passes.add(key, JSON.stringify(Object.fromEntries(passed.map((one) => [keyOf(one), one.ns ?? 0]))));
+  }
+}
+
+const casesOf = (op: OpName): readonly SelfTestCase[] => [
+  ...selfTestCases.filter((one) => one.op === op),
+  ...(((operations[op] as Operation<OpName> | undefined)?.cases ?? []) as readonly SelfTestCase[]),
+];
+
+/** Time by variant; nothing of what cannot be read. */
+function parsed(note: string | undefined): Record<string, number> {
+  try {
+    const known: unknown = JSON.parse(note ?? "{}");
+    const isNumber = (entry: [string, unknown]): entry is [string, number] => typeof entry[1] === "number";
+    return Object.fromEntries(Object.entries(known ?? {}).filter(isNumber));
+  } catch {
+    return {};
+  }
+}
+
+function reasonOf(thrown: unknown): Reason {
+  const { code, message, remedy } = isHalfbyteError(thrown)
+    ? thrown
+    : halfbyteError("SELF_TEST_FAILED", messageOf(thrown));
+  return { code, message, remedy };
+}
+
+async function elapsed(backend: Backend, launch: () => void): Promise<number> {
+  const start = performance.now();
+  launch();
+  await backend.synchronize();
+  return (performance.now() - start) * 1e6;
+}
+
+function disposeAll(values: object): void {
+  for (const value of Object.values(values) as unknown[])
+    if (typeof value === "object" && value !== null && "dispose" in value) (value as { dispose(): void }).dispose();
+}

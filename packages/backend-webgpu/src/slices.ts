@@ -1,0 +1,34 @@
+/** Ranges of a tensor that is larger than what a kernel can see of it at once. */
+import type { Storage } from "@halfbyte/core";
+import type { Operand } from "./dispatch.js";
+
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Splits `count` units, of which the widest tensor takes `widest` bytes each, so that no slice is wider than a piece. Each range starts at a
+ * multiple of `alignment` units, at which every tensor's slice starts at a whole word, better at a multiple of 256 bytes. One range when all fits.
+ */
+export function ranges(count: number, widest: number, pieceBytes: number, alignment: number): Range[] {
+  if (count * widest <= pieceBytes) return [{ from: 0, to: count }];
+  const step = Math.floor(pieceBytes / widest / alignment) * alignment;
+  if (step === 0) return [];
+  return Array.from({ length: Math.ceil(count / step) }, (_, i) => ({
+    from: i * step,
+    to: Math.min(count, (i + 1) * step),
+  }));
+}
+
+/** Elements of a range, of `bits` each. The whole tensor when it is all of it. */
+export function sliceOf(storage: Storage, { from, to }: Range, bits: number): Operand {
+  const slice = { storage, from: (from * bits) / 8, to: Math.ceil((to * bits) / 8) };
+  return slice.from === 0 && slice.to >= storage.byteLength ? storage : slice;
+}
+
+export const leastCommonMultiple = (a: number, b: number): number => (a / greatestCommonDivisor(a, b)) * b;
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
