@@ -30,6 +30,9 @@ export interface PooledBuffer {
 
 /** What a tensor's bytes live in: pieces of `pieceBytes`, the last one shorter; the bytes behind the last one, up to a whole word, are zero. */
 export class WebgpuStorage {
+  /** The kernel that wrote it, and in which variant. */
+  origin?: { readonly kernel: string; readonly variant: string };
+
   constructor(
     readonly pieces: readonly PooledBuffer[],
     readonly byteLength: number,

@@ -10,7 +10,10 @@ import {
   type Ops,
   type Reason,
   type Storage,
+  storageOf,
+  type Tensor,
 } from "@halfbyte/core";
+import { webgpuOf } from "./buffers.js";
 import { CommandStream } from "./command-stream.js";
 import { FaultWords } from "./fault-words.js";
 import { HeldQueue } from "./held-queue.js";
@@ -125,12 +128,13 @@ export class WebgpuDevice implements Device {
   }
 
   #launch<K extends OpName>({ kernel, variant }: Candidate<K>): Launch<K> {
+    const origin = { kernel: kernel.name, variant: variant.name };
     return {
-      kernel: kernel.name,
-      variant: variant.name,
+      ...origin,
       run: (args, out) => {
         const recording = new Recording(this.#engine);
         variant.launch(recording, args, out);
+        for (const tensor of Object.values<Tensor>(out)) webgpuOf(storageOf(tensor)).origin = origin;
         return recording.finish();
       },
     };

@@ -6,6 +6,7 @@ import {
   type Float,
   formatNames,
   getFormat,
+  originOf,
   quantize,
   referenceBackend,
   type Tensor,
@@ -37,7 +38,9 @@ for (const format of blockFormats)
         using weight = await quantize(x, { format, nested });
         using moved = await weight.to(backend);
         for (const dtype of dtypes) {
-          const found = await values(dequantize(moved, { dtype }));
+          const decoded = dequantize(moved, { dtype });
+          expect(originOf(decoded)).toEqual({ backend: "webgpu", kernel: "dequantize", variant: "t0" });
+          const found = await values(decoded);
           expect(found, `${dtype} [${size}] nested: ${nested}`).toEqual(await values(dequantize(weight, { dtype })));
         }
       }

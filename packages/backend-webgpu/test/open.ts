@@ -2,13 +2,20 @@
 import { type Backend, deviceOf, openBackend } from "@halfbyte/core";
 import type { TestContext } from "vitest";
 import type { WebgpuDevice } from "../src/device.js";
-import { webgpu } from "../src/index.js";
+import { type WebgpuOptions, webgpu } from "../src/index.js";
 
-export async function openOrSkip(context: TestContext): Promise<{ backend: Backend; device: WebgpuDevice }> {
+export async function skipWithoutAdapter(context: TestContext): Promise<void> {
   const { available, reason } = await webgpu().detect();
   if (!available)
     context.skip(`no WebGPU adapter: ${reason?.message} Mesa >= 25 (lavapipe) or a GPU driver brings one.`);
-  const backend = await openBackend([webgpu()], { order: ["webgpu"] });
+}
+
+export async function openOrSkip(
+  context: TestContext,
+  options: WebgpuOptions = {},
+): Promise<{ backend: Backend; device: WebgpuDevice }> {
+  await skipWithoutAdapter(context);
+  const backend = await openBackend([webgpu(options)], { order: ["webgpu"] });
   if (backend.report.chosen !== "webgpu") throw new Error(JSON.stringify(backend.report));
   return { backend, device: deviceOf(backend) as WebgpuDevice };
 }

@@ -10,6 +10,8 @@ declare const storage: unique symbol;
 export interface Storage {
   readonly [storage]: true;
   readonly byteLength: number;
+  /** What wrote it last, where the device keeps that. */
+  readonly origin?: Pick<Launch<OpName>, "kernel" | "variant">;
 }
 
 export interface StorageOptions {

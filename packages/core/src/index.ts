@@ -115,6 +115,6 @@ export {
 export { runSelfTestCase } from "./self-test.js";
 export { type SelfTestCase, selfTestCase, selfTestCases } from "./self-test-cases.js";
 export { sizeOf } from "./shape.js";
-export { isTensor, storageOf } from "./storage.js";
+export { isTensor, originOf, storageOf } from "./storage.js";
 export type { ArrayOf, DType, Float, Shape, Tensor } from "./tensor.js";
 export { version } from "./version.js";

@@ -16,6 +16,12 @@ export function storageOf(tensor: Tensor): Storage {
   return storage;
 }
 
+/** Which kernel made the content of a tensor, in which variant. Undefined for uploads, and on devices that do not keep it. */
+export function originOf(tensor: Tensor): { backend: string; kernel: string; variant: string } | undefined {
+  const { origin } = storageOf(tensor);
+  return origin && { backend: tensor.backend.name, kernel: origin.kernel, variant: origin.variant };
+}
+
 /** Whether `value` is a tensor of any build of halfbyte. */
 export const isTensor = (value: unknown): value is Tensor =>
   typeof value === "object" && value !== null && storageKey in value;

@@ -1,0 +1,85 @@
+/** The self-test, variant by variant: what is wrong is found, named and not used. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Backend, openBackend } from "@halfbyte/core";
+import { afterEach, beforeEach, expect, type TestContext, test, vi } from "vitest";
+import { variantsOf, type WebgpuOptions, webgpu } from "../src/index.js";
+import { skipWithoutAdapter } from "./open.js";
+
+let cache: string;
+
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), "halfbyte-cache-"));
+  vi.stubEnv("XDG_CACHE_HOME", cache);
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(cache, { recursive: true });
+});
+
+async function open(context: TestContext, options: WebgpuOptions = {}): Promise<Backend> {
+  await skipWithoutAdapter(context);
+  return openBackend([webgpu(options)], { order: ["webgpu"] });
+}
+
+const cacheFile = () => join(cache, "halfbyte", "webgpu-variants.json");
+
+test("every variant that the adapter has is run by a case, and passes", async (context) => {
+  for (const tier of ["full", "t0"] as const) {
+    await using backend = await open(context, { tier });
+    const variants = variantsOf(backend);
+    expect(variants.length).toBeGreaterThan(0);
+    for (const { op, kernel, variant, verdict, reason } of variants) {
+      const line = `${op} ${kernel} ${variant}: ${reason?.message}`;
+      expect(["passed", "unavailable"], line).toContain(verdict);
+      if (variant === "t0") expect(verdict, line).toBe("passed");
+    }
+  }
+});
+
+test("tier t0 asks for nothing that is optional", async (context) => {
+  await using backend = await open(context, { tier: "t0" });
+  expect(backend.tier).toBe("t0");
+  expect(variantsOf(backend).filter(({ variant, verdict }) => variant !== "t0" && verdict !== "unavailable")).toEqual(
+    [],
+  );
+});
+
+test("an operation without a right kernel is no backend, and the reason names it", async (context) => {
+  const alterShader = (text: string, kernel: string) =>
+    kernel === "dequantize" ? text.replace("0xffu", "0x7fu") : text;
+  await using backend = await open(context, { alterShader });
+  expect(backend.report.chosen).toBe("reference");
+  const [skipped] = backend.report.skipped;
+  expect(skipped).toMatchObject({ provider: "webgpu", stage: "self-test", code: "SELF_TEST_FAILED" });
+  expect(skipped!.message).toMatch(/dequantizeBlockwise/);
+});
+
+test("passes are remembered, and nothing else", async (context) => {
+  await (await open(context)).dispose();
+  await using again = await open(context);
+  expect(again.report.selfTest).toMatchObject({ cases: 0, cached: true });
+  expect(await readFile(cacheFile(), "utf8")).not.toMatch(/demoted|unavailable/);
+  await using other = await open(context, { tier: "t0" });
+  expect(other.report.selfTest.cached).toBe(false);
+});
+
+test("a cache that says nonsense is ignored", async (context) => {
+  await (await open(context)).dispose();
+  const text = await readFile(cacheFile(), "utf8");
+  for (const wrong of [text.slice(0, -9), text.replaceAll(/\{[^{}]*\}"\]$/g, '{no JSON"]')]) {
+    await writeFile(cacheFile(), wrong);
+    await using backend = await open(context);
+    expect(backend.report).toMatchObject({ chosen: "webgpu", selfTest: { cached: false } });
+  }
+});
+
+test("an altered kernel is neither remembered nor believed", async (context) => {
+  await (await open(context)).dispose();
+  const before = await readFile(cacheFile(), "utf8");
+  await using backend = await open(context, { alterShader: (text) => `${text}\n// altered` });
+  expect(backend.report).toMatchObject({ chosen: "webgpu", selfTest: { cached: false } });
+  expect(await readFile(cacheFile(), "utf8")).toBe(before);
+});
