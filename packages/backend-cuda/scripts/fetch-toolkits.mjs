@@ -2,10 +2,9 @@
  * `node scripts/fetch-toolkits.mjs --accept-nvidia-eula [11.8 12.4]`: CUDA compilers, a g++ that fits the old one, and a glibc 2.31 to link against, from
  * Debian's archive into a cache folder (HALFBYTE_TOOLKITS, by default ~/.cache/halfbyte/toolkits). About 2 GB of download and 600 MB kept.
  *
- * Nothing is installed: apt runs with lists, state and cache of its own, and checks signatures and hashes as ever. The mirror is the one this
- * machine's apt has. The toolkits are NVIDIA's, under NVIDIA's licence: they are used to build and never become part of a package or of this repository.
+ * Nothing is installed: scripts/debian-archive.mjs. The toolkits are NVIDIA's, under NVIDIA's licence: they are used to build and never become part of
+ * a package or of this repository.
  */
-import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -14,7 +13,6 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -24,6 +22,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { archiveObstacle, run, withArchive } from "../../../scripts/debian-archive.mjs";
 import { toolkitCache } from "./toolkits.mjs";
 
 /** Debian's suite of a toolkit, where its parts of the C++ core libraries come from too, and its runtime's package. */
@@ -31,9 +30,6 @@ const toolkits = {
   11.8: { suite: "bookworm", runtime: "libcudart11.0" },
   12.4: { suite: "trixie", runtime: "libcudart12" },
 };
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/** Of one program: a mirror that does not answer must not hold a build for ever. */
-const limitMs = 10 * 60_000;
 const multiarch = "x86_64-linux-gnu";
 
 /** @param {string} version */
@@ -50,11 +46,12 @@ export async function fetchToolkits(versions, { accepted, cache = toolkitCache()
   if (items.length === 0) return undefined;
   if (!accepted)
     return "CUDA toolkits are fetched only when you accept NVIDIA's licence (https://docs.nvidia.com/cuda/eula): say --accept-nvidia-eula.";
-  const obstacle = obstacleTo();
-  if (obstacle) return obstacle;
+  const obstacle = archiveObstacle();
+  if (obstacle) return `${obstacle} Install a CUDA toolkit and name it with --toolkit or CUDA_HOME.`;
   try {
     mkdirSync(cache, { recursive: true });
-    withArchive(cache, items, (archive) => {
+    const suites = [...new Set(items.map(({ suite }) => suite))];
+    withArchive(cache, { suites, components: "main contrib non-free" }, (archive) => {
       for (const item of items) inPlace(cache, item, (folder) => item.unpack(archive, folder));
     });
     return undefined;
@@ -77,28 +74,6 @@ function missingItems(versions, cache) {
   return items.filter(({ name }) => !existsSync(join(cache, name, ".complete")));
 }
 
-/** Why nothing can be fetched on this machine. */
-function obstacleTo() {
-  const absent = ["apt-get", "dpkg-deb", "tar"].filter(
-    (name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status !== 0,
-  );
-  if (absent.length > 0)
-    return `Toolkits are fetched with apt from Debian, and ${absent.join(", ")} is not here: install a CUDA toolkit and name it with --toolkit or CUDA_HOME.`;
-  if (!existsSync(keyring)) return `Debian's keys are not here (${keyring}): install debian-archive-keyring.`;
-  return mirror() ? undefined : "No Debian mirror stands in this machine's apt sources.";
-}
-
-/** Of the first Debian source of this machine's apt. */
-function mirror() {
-  const folder = "/etc/apt/sources.list.d";
-  const files = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-  const texts = [...files, "/etc/apt/sources.list"].filter(existsSync).map((file) => readFileSync(file, "utf8"));
-  const urls = texts.flatMap((text) =>
-    [...text.matchAll(/^(?:URIs:|deb)\s.*?([a-z]+:\/\/\S+\/debian\/?)(?=\s|$)/gm)].map(([, url]) => url),
-  );
-  return urls[0];
-}
-
 /** Filled beside its place: what is there is whole. */
 function inPlace(cache, { name }, fill) {
   const started = performance.now();
@@ -113,87 +88,14 @@ function inPlace(cache, { name }, fill) {
   console.log(`${name} is there, ${Math.round((performance.now() - started) / 1000)} s.`);
 }
 
-// ── A private apt ──
-
-function withArchive(cache, items, use) {
-  const state = join(cache, `.apt-${process.pid}`);
-  try {
-    for (const name of ["lists/partial", "cache/archives/partial", "debs"])
-      mkdirSync(join(state, name), { recursive: true });
-    const suites = [...new Set(items.map(({ suite }) => suite))];
-    const sources = suites.map(
-      (suite) => `deb [arch=amd64 signed-by=${keyring}] ${mirror()} ${suite} main contrib non-free\n`,
-    );
-    writeFileSync(join(state, "sources.list"), sources.join(""));
-    writeFileSync(join(state, "status"), "");
-    apt(state, "apt-get", ["-qq", "update"]);
-    use({ state });
-  } finally {
-    rmSync(state, { recursive: true, force: true });
-  }
-}
-
-function apt(state, program, args, cwd = state) {
-  const settings = {
-    "Dir::Etc::sourcelist": join(state, "sources.list"),
-    "Dir::Etc::sourceparts": "/dev/null",
-    "Dir::State::Lists": join(state, "lists"),
-    "Dir::State::status": join(state, "status"),
-    "Dir::Cache": join(state, "cache"),
-    "APT::Sandbox::User": "root",
-    "APT::Architecture": "amd64",
-    "Acquire::Languages": "none",
-  };
-  return run(program, [...Object.entries(settings).map(([name, value]) => `-o${name}=${value}`), ...args], cwd);
-}
-
-function run(program, args, cwd) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    cwd,
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
-    timeout: limitMs,
-  });
-  if (status !== 0) throw new Error(`${program} ${args.at(-1)}: ${error?.message ?? (stderr || stdout)}`);
-  return stdout;
-}
-
-/** The newest version of a package that starts so. */
-function versionInArchive({ state }, name, start) {
-  const rows = apt(state, "apt-cache", ["madison", name]).split("\n");
-  const version = rows.map((row) => row.split("|")[1]?.trim()).find((text) => text?.startsWith(start));
-  if (!version) throw new Error(`Debian has no ${name} ${start}`);
-  return version;
-}
-
-/** Unpacks one package, or those of its files that match, into a folder. `which` is =version or /suite. */
-function unpack({ state }, name, which, into, patterns = []) {
-  const folder = join(state, "debs", name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  mkdirSync(into, { recursive: true });
-  apt(state, "apt-get", ["-qq", "download", `${name}${which}`], folder);
-  const deb = join(
-    folder,
-    readdirSync(folder).find((file) => file.endsWith(".deb")),
-  );
-  if (patterns.length === 0) run("dpkg-deb", ["-x", deb, into]);
-  else {
-    // Of gigabytes a few files are wanted: nothing lies on the disk in between. tar sees when the stream ends too early.
-    const script = 'deb="$1"; shift; dpkg-deb --fsys-tarfile "$deb" | tar "$@"';
-    run("sh", ["-c", script, "sh", deb, "-C", into, "-xf", "-", "--wildcards", ...patterns]);
-  }
-  rmSync(folder, { recursive: true, force: true });
-}
-
 // ── What is made of the packages ──
 
 /** NVIDIA's own layout: bin, nvvm, include, lib64, targets. */
 const unpackToolkit = (version) => (archive, folder) => {
   const { suite, runtime } = toolkits[version];
   const files = join(folder, ".files");
-  const exactly = (name) => `=${versionInArchive(archive, name, `${version}.`)}`;
-  unpack(archive, "nvidia-cuda-toolkit", exactly("nvidia-cuda-toolkit"), files);
+  const exactly = (name) => `=${archive.version(name, `${version}.`)}`;
+  archive.unpack("nvidia-cuda-toolkit", exactly("nvidia-cuda-toolkit"), files);
   placePrograms(files, folder);
   // The rest of this package is gigabytes of static mathematics libraries.
   const library = `./usr/lib/${multiarch}`;
@@ -203,10 +105,10 @@ const unpackToolkit = (version) => (archive, folder) => {
     `${library}/libcudadevrt.a`,
     `${library}/libculibos.a`,
   ];
-  unpack(archive, "nvidia-cuda-dev", exactly("nvidia-cuda-dev"), files, parts);
-  unpack(archive, runtime, exactly(runtime), files);
+  archive.unpack("nvidia-cuda-dev", exactly("nvidia-cuda-dev"), files, parts);
+  archive.unpack(runtime, exactly(runtime), files);
   for (const name of ["libcub-dev", "libthrust-dev", "libcu++-dev"])
-    unpack(archive, name, `/${suite}`, files, ["./usr/include/*"]);
+    archive.unpack(name, `/${suite}`, files, ["./usr/include/*"]);
   placeLibraries(files, folder);
   rmSync(files, { recursive: true, force: true });
 };
@@ -262,9 +164,9 @@ function placeLibraries(files, folder) {
 
 /** CUDA 11.8 refuses g++ 12 and newer. */
 function unpackCompiler(archive, folder) {
-  const version = versionInArchive(archive, "g++-11", "11.");
+  const version = archive.version("g++-11", "11.");
   for (const name of ["g++-11", "gcc-11", "cpp-11", "libgcc-11-dev", "libstdc++-11-dev"])
-    unpack(archive, name, `=${version}`, folder);
+    archive.unpack(name, `=${version}`, folder);
   // The package's link leads to a runtime that is not in it: any newer one will do.
   const link = join(folder, "usr", "lib", "gcc", multiarch, "11", "libstdc++.so");
   rmSync(link, { force: true });
@@ -282,7 +184,7 @@ function systemLibrary(name) {
 
 function unpackSysroot(archive, folder) {
   for (const name of ["libc6", "libc6-dev", "linux-libc-dev", "libcrypt1", "libcrypt-dev", "libgcc-s1"])
-    unpack(archive, name, "/bullseye", folder);
+    archive.unpack(name, "/bullseye", folder);
   rmSync(join(folder, "usr", "share"), { recursive: true, force: true });
   keepLinksInside(folder);
 }
