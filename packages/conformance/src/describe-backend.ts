@@ -1,9 +1,9 @@
 /**
  * The specification of a backend, as a function that a test file calls. It needs vitest and fast-check, and a clone of the
- * repository for the golden vectors. There is nothing to skip and no tolerance to pass: a backend conforms or fails.
+ * repository for the golden vectors. There is no tolerance to pass and nothing to leave out: a backend conforms or fails.
  */
 import { type Backend, type BackendProvider, halfbyteError, openBackend, reference } from "@halfbyte/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { errorCases } from "./cases/errors.js";
 import { executionCases } from "./cases/execution.js";
 import { goldenCases } from "./cases/golden.js";
@@ -14,6 +14,7 @@ import { blockErrorCases, quantizationErrorCases } from "./cases/quantization-er
 import { blockQuantizeCases, quantizeCases } from "./cases/quantize.js";
 import type { Suite } from "./cases/suite.js";
 import { thresholdCases } from "./cases/thresholds.js";
+import type { VectorFiles } from "./golden/vector-files.js";
 
 export interface DescribeOptions {
   /** Passed to the provider's open(). */
@@ -22,6 +23,10 @@ export interface DescribeOptions {
   readonly tier?: string;
   /** `full` runs each property ten times as often. */
   readonly scale?: "small" | "full";
+  /** Why this machine cannot open the backend: every test is there and skipped with this reason. */
+  readonly unavailable?: string | undefined;
+  /** Where the golden vectors are; default: the clone's own folder. A browser has to say. */
+  readonly vectors?: VectorFiles;
 }
 
 /** Registers the tests of a backend with vitest. */
@@ -52,8 +57,10 @@ function describeCases(
   const name = [provider.name, options.device, options.tier].filter((part) => part !== undefined).join(" ");
   describe(`backend ${name}`, () => {
     const suite = new OpenSuite(provider, options);
-    beforeAll(() => suite.open());
-    afterAll(() => suite.close());
+    if (options.unavailable === undefined) {
+      beforeAll(() => suite.open());
+      afterAll(() => suite.close());
+    } else beforeEach(({ skip }) => skip(options.unavailable));
     test("opens as the backend that was asked for", () => suite.expectIdentity());
     for (const cases of groups) cases(suite);
   });
@@ -83,6 +90,10 @@ class OpenSuite implements Suite {
   /** A fixed seed makes a red run repeatable; `full` starts from another one every time and prints it. */
   runs(count: number): { numRuns: number; seed?: number } {
     return this.full ? { numRuns: 10 * count } : { numRuns: count, seed: 20260819 };
+  }
+
+  async vectors(): Promise<VectorFiles> {
+    return this.options.vectors ?? (await import("./golden/repository.js")).repositoryVectors();
   }
 
   async open(): Promise<void> {

@@ -4,17 +4,19 @@
  */
 import { type Backend, halfbyteError } from "@halfbyte/core";
 import { findVectors } from "./golden/find.js";
+import type { VectorFiles } from "./golden/vector-files.js";
 import type { JudgedProfile } from "./judge/trial.js";
 import { Session } from "./session.js";
 import { type CaseResult, type Summary, summarize } from "./summary.js";
 
+export type { VectorFiles } from "./golden/vector-files.js";
 export type { Shown } from "./judge/compare.js";
 export type { JudgedProfile } from "./judge/trial.js";
 export type { CaseResult, FirstFailure, OperationTally, Summary, Tally } from "./summary.js";
 
 export interface RunVectorsOptions {
-  /** A folder in the golden format, or any folder above or below it. */
-  readonly folder: string;
+  /** A folder in the golden format, or any folder above or below it; in a browser, where its files come from. */
+  readonly folder: string | VectorFiles;
   /** `cpu` on the reference backend, which alone has it; `reference` on every other. */
   readonly profile?: JudgedProfile;
   /** Called after every case, checkpoints last. */
@@ -26,9 +28,10 @@ export interface RunVectorsOptions {
 export async function runVectors(backend: Backend, options: RunVectorsOptions): Promise<Summary> {
   const profile = options.profile ?? (backend.name === "reference" ? "cpu" : "reference");
   checkProfile(backend, profile);
-  const vectors = await findVectors(options.folder);
+  const source = await filesOf(options.folder);
+  const vectors = await findVectors(source);
   const total = vectors.files.reduce((sum, { sideCar }) => sum + sideCar.cases.length, vectors.checkpoints.length);
-  const session = new Session(backend, profile);
+  const session = new Session(backend, profile, source);
   try {
     const results: CaseResult[] = [];
     for await (const result of resultsOf(session, vectors)) {
@@ -40,6 +43,10 @@ export async function runVectors(backend: Backend, options: RunVectorsOptions): 
   } finally {
     await session[Symbol.asyncDispose]();
   }
+}
+
+async function filesOf(folder: string | VectorFiles): Promise<VectorFiles> {
+  return typeof folder === "string" ? (await import("./golden/folder.js")).folderFiles(folder) : folder;
 }
 
 async function* resultsOf(session: Session, { files, checkpoints }: Awaited<ReturnType<typeof findVectors>>) {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openBackend, opNames } from "@halfbyte/core";
 import { describe, expect, test } from "vitest";
-import { goldenFolderAbove } from "../src/golden/find.js";
+import { goldenFolderAbove } from "../src/golden/repository.js";
 import { describeBackend } from "../src/index.js";
 import { runVectors } from "../src/vectors.js";
 import { renamedReference } from "./renamed-reference.js";

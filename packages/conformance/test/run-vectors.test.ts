@@ -4,7 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Backend, openBackend, reference } from "@halfbyte/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findVectors, goldenFolderAbove } from "../src/golden/find.js";
+import { findVectors } from "../src/golden/find.js";
+import { folderFiles } from "../src/golden/folder.js";
+import { goldenFolderAbove } from "../src/golden/repository.js";
 import { runVectors } from "../src/vectors.js";
 
 const golden = goldenFolderAbove(dirname(fileURLToPath(import.meta.url)));
@@ -19,7 +21,7 @@ describe("runVectors", () => {
   test.each(["cpu", "reference"] as const)(
     "passes every case of the golden folder under profile %s",
     async (profile) => {
-      const { files, checkpoints } = await findVectors(golden);
+      const { files, checkpoints } = await findVectors(folderFiles(golden));
       const cases = files.reduce((sum, { sideCar }) => sum + sideCar.cases.length, 0);
       const summary = await runVectors(backend, { folder: golden, profile });
       const failures = Object.values(summary.operations).flatMap(({ firstFailure }) => firstFailure ?? []);

@@ -8,14 +8,17 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Backend, openBackend, reference } from "@halfbyte/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CheckpointFiles, findVectors, goldenFolderAbove, type VectorFile } from "../src/golden/find.js";
+import { type CheckpointFiles, findVectors, type VectorFile } from "../src/golden/find.js";
+import { folderFiles } from "../src/golden/folder.js";
+import { goldenFolderAbove } from "../src/golden/repository.js";
 import type { CaseRecord } from "../src/golden/side-car.js";
 import type { Stored } from "../src/judge/elements.js";
 import { runVectors, type Summary } from "../src/vectors.js";
 import { bytesOf, type Comparison, flipByteOf, flipped, headerEnd, readTensors, writeTensors } from "./flip.js";
 
 const golden = goldenFolderAbove(dirname(fileURLToPath(import.meta.url)));
-const vectors = await findVectors(golden);
+const inGolden = (path: string): string => join(golden, path);
+const vectors = await findVectors(folderFiles(golden));
 
 /** Upstream's internal layouts and native results: the contract excepts these, and no others, from judgement. */
 const neverJudged = ["dequant_native", "packed_cpu", "absmax_bf16_t"];
@@ -31,7 +34,7 @@ interface Kind {
 async function kindsIn(files: readonly VectorFile[]): Promise<Kind[]> {
   const kinds = new Map<string, Kind>();
   for (const file of files) {
-    const tensors = await readTensors(file.tensorsPath);
+    const tensors = await readTensors(inGolden(file.tensors));
     for (const kind of outputsOf(file, tensors)) kinds.set(kind.key, kind);
   }
   return [...kinds.values()];
@@ -83,7 +86,7 @@ afterAll(async () => {
 
 describe("one flipped bit in an expected output is found", () => {
   test.each(kinds.map((kind) => [kind.key, kind] as const))("%s", async (_, kind) => {
-    const tensors = await readTensors(kind.file.tensorsPath);
+    const tensors = await readTensors(inGolden(kind.file.tensors));
     const stored = tensors.get(kind.record.outputs[kind.output]!)!;
     expect((await runVectors(backend, { folder: copyWith(kind, tensors, stored) })).failed).toBe(0);
     const damaged = flipped(stored, comparisonOf(kind));
@@ -122,7 +125,7 @@ describe("one flipped bit in a checkpoint is found", () => {
   ]);
   test.each(parts)("$files.name: $part", async ({ files, part, comparison }) => {
     const copy = copyCheckpoint(files);
-    const tensors = await readTensors(files.io);
+    const tensors = await readTensors(inGolden(files.io));
     const name = [...tensors.keys()].filter((key) => key.startsWith(part)).pop()!;
     writeTensors(
       join(copy, basename(files.io)),
@@ -133,7 +136,7 @@ describe("one flipped bit in a checkpoint is found", () => {
   test.each(vectors.checkpoints)(
     "$name: the first, middle and last byte of the data, and the header",
     async (files) => {
-      const bytes = bytesOf(files.weights);
+      const bytes = bytesOf(inGolden(files.weights));
       const data = headerEnd(bytes);
       for (const at of [data, Math.floor((data + bytes.length) / 2), bytes.length - 1, data - 8]) {
         const copy = copyCheckpoint(files);
@@ -164,7 +167,7 @@ async function expectCheckpointFailure(copy: string, part: string): Promise<void
 
 function copyCheckpoint({ config, weights, io }: CheckpointFiles): string {
   const copy = mkdtempSync(join(folder, "checkpoint-"));
-  for (const path of [config, weights, io]) cpSync(path, join(copy, basename(path)));
+  for (const path of [config, weights, io]) cpSync(inGolden(path), join(copy, basename(path)));
   return copy;
 }
 
@@ -174,7 +177,7 @@ describe("what cannot be judged fails", () => {
   const run = async (cases: readonly CaseRecord[]): Promise<Summary> => {
     const copy = mkdtempSync(join(folder, "odd-"));
     writeSideCar(copy, cases);
-    cpSync(file.tensorsPath, join(copy, "vectors.safetensors"));
+    cpSync(inGolden(file.tensors), join(copy, "vectors.safetensors"));
     return runVectors(backend, { folder: copy });
   };
   const foundFor = async (changed: Partial<CaseRecord>) =>

@@ -25,6 +25,10 @@ export const describe = (name: string, body: Body): void => void current.entries
 export const test = (name: string, body: Body): void => void current.entries.push({ name, body });
 export const it = test;
 export const beforeAll = (body: Body): void => void current.before.push(body);
+/** For what is skipped, and nothing is. */
+export const beforeEach = (_body: unknown): never => {
+  throw new Error("nothing is skipped here");
+};
 export const afterAll = (body: Body): void => void current.after.push(body);
 
 class Expectation {

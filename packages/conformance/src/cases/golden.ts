@@ -1,22 +1,21 @@
 /** Golden vectors of Python bitsandbytes: one test per file, and one per checkpoint. */
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { findVectors, goldenFolderAbove } from "../golden/find.js";
+import { findVectors } from "../golden/find.js";
+import type { VectorFiles } from "../golden/vector-files.js";
 import { Session } from "../session.js";
 import type { CaseResult } from "../summary.js";
 import type { Suite } from "./suite.js";
 
 export function goldenCases(suite: Suite): void {
   describe("golden vectors", async () => {
-    const folder = goldenFolderAbove(dirname(fileURLToPath(import.meta.url)));
-    const { files, checkpoints } = await findVectors(folder);
+    const source = await suite.vectors();
+    const { files, checkpoints } = await findVectors(source);
     for (const file of files) {
-      test(file.name, () => withSession(suite, (session) => failuresIn(session.casesOf(file))));
+      test(file.name, () => withSession(suite, source, (session) => failuresIn(session.casesOf(file))));
     }
     for (const checkpoint of checkpoints) {
       test(checkpoint.name, () =>
-        withSession(suite, async (session) => failuresOf([await session.checkpoint(checkpoint)])),
+        withSession(suite, source, async (session) => failuresOf([await session.checkpoint(checkpoint)])),
       );
     }
   });
@@ -25,9 +24,10 @@ export function goldenCases(suite: Suite): void {
 /** The profile is that of `halfbyte selftest`: what Python on a CPU wrote where the backend has those rules. */
 async function withSession(
   { backend }: Suite,
+  source: VectorFiles,
   judge: (session: Session) => Promise<CaseResult["failure"][]>,
 ): Promise<void> {
-  const session = new Session(backend, backend.name === "reference" ? "cpu" : "reference");
+  const session = new Session(backend, backend.name === "reference" ? "cpu" : "reference", source);
   try {
     expect(await judge(session)).toEqual([]);
   } finally {

@@ -3,6 +3,7 @@ import type { ArrayOf, Backend, DType, Float, Tensor } from "@halfbyte/core";
 import { fromFloat32 } from "@halfbyte/core";
 import type { Parameters } from "fast-check";
 import { expect } from "vitest";
+import type { VectorFiles } from "../golden/vector-files.js";
 import { differenceInBits } from "../judge/compare.js";
 import { elementsOf, readElements } from "../judge/elements.js";
 
@@ -13,6 +14,8 @@ export interface Suite {
   readonly oracle: Backend;
   /** A second backend of the provider, for tests that close it. */
   openAnother(): Promise<Backend>;
+  /** Where the golden vectors are. */
+  vectors(): Promise<VectorFiles>;
   /** Whether to run everything that time allows. */
   readonly full: boolean;
   /** fast-check's parameters for a property that deserves `count` runs at small scale. */

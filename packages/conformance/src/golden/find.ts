@@ -1,17 +1,17 @@
-/** What a folder holds, at any depth: side-cars with their cases, and checkpoints with their inputs and results. */
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join, relative, sep } from "node:path";
+/** What golden files hold: side-cars with their cases, and checkpoints with their inputs and results. */
 import { halfbyteError } from "@halfbyte/core";
 import { parseSideCar, type SideCar } from "./side-car.js";
+import { baseName, folderName, type VectorFiles } from "./vector-files.js";
 
 export interface VectorFile {
-  /** Path below the folder without its suffix, with slashes: `4bit/gemm`. */
+  /** Its path without the suffix: `4bit/gemm`. */
   readonly name: string;
-  readonly tensorsPath: string;
+  /** Path of the file with the tensors. */
+  readonly tensors: string;
   readonly sideCar: SideCar;
 }
 
+/** Paths of its three files. */
 export interface CheckpointFiles {
   readonly name: string;
   readonly config: string;
@@ -27,61 +27,30 @@ export interface Vectors {
 }
 
 /** Rejects with VECTORS_NOT_FOUND when there is neither a case nor a checkpoint. */
-export async function findVectors(folder: string): Promise<Vectors> {
-  const paths = await jsonFilesBelow(folder);
-  const checkpoints = paths.flatMap((path) => checkpointOf(folder, path));
-  const files = (await Promise.all(paths.map((path) => vectorFileOf(folder, path)))).flat();
+export async function findVectors(source: VectorFiles): Promise<Vectors> {
+  const paths = await source.list();
+  const json = paths.filter((path) => path.endsWith(".json"));
+  const checkpoints = json.flatMap((path) => checkpointOf(path, new Set(paths)));
+  const files = (await Promise.all(json.map((path) => vectorFileOf(source, path)))).flat();
   if (files.length + checkpoints.length > 0) return { files, checkpoints };
-  throw halfbyteError("VECTORS_NOT_FOUND", `${folder} holds no golden vectors.`, { details: { folder } });
+  throw halfbyteError("VECTORS_NOT_FOUND", `There are no golden vectors among ${paths.length} files.`);
 }
 
-async function jsonFilesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw halfbyteError("VECTORS_NOT_FOUND", `${folder} cannot be read.`, { details: { folder }, cause });
-  });
-  const found: string[] = [];
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory() && !isForeign(entry.name)) found.push(...(await jsonFilesBelow(path)));
-    else if (entry.name.endsWith(".json")) found.push(path);
-  }
-  return found;
-}
-
-const isForeign = (folder: string): boolean => folder === "node_modules" || folder.startsWith(".");
-
-async function vectorFileOf(folder: string, path: string): Promise<VectorFile[]> {
-  const text = await readFile(path, "utf8");
+async function vectorFileOf(source: VectorFiles, path: string): Promise<VectorFile[]> {
+  const text = new TextDecoder().decode(await source.read(path));
   if (!text.includes('"golden_format"')) return [];
-  const name = nameOf(folder, path, ".json");
-  const sideCar = parseSideCar(text, `${name}.json`);
-  return sideCar ? [{ name, sideCar, tensorsPath: join(dirname(path), basename(sideCar.tensors)) }] : [];
+  const sideCar = parseSideCar(text, path);
+  if (!sideCar) return [];
+  return [
+    { name: path.slice(0, -".json".length), sideCar, tensors: `${folderName(path)}${baseName(sideCar.tensors)}` },
+  ];
 }
 
-function checkpointOf(folder: string, path: string): CheckpointFiles[] {
+function checkpointOf(path: string, paths: ReadonlySet<string>): CheckpointFiles[] {
   const suffix = ".config.json";
   if (!path.endsWith(suffix)) return [];
-  const stem = path.slice(0, -suffix.length);
-  const [weights, io] = [`${stem}.safetensors`, `${stem}_io.safetensors`];
+  const name = path.slice(0, -suffix.length);
+  const [weights, io] = [`${name}.safetensors`, `${name}_io.safetensors`];
   // Half a checkpoint is a broken one; a config.json alone is somebody else's file.
-  if (!existsSync(weights) && !existsSync(io)) return [];
-  return [{ name: nameOf(folder, path, suffix), config: path, weights, io }];
+  return paths.has(weights) || paths.has(io) ? [{ name, config: path, weights, io }] : [];
 }
-
-const nameOf = (folder: string, path: string, suffix: string): string =>
-  relative(folder, path).slice(0, -suffix.length).split(sep).join("/");
-
-/** The repository's golden folder: the nearest one above `from`. */
-export function goldenFolderAbove(from: string): string {
-  for (let folder = from; ; folder = dirname(folder)) {
-    const golden = join(folder, "golden");
-    if (existsSync(join(golden, "generate.py"))) return golden;
-    if (folder === dirname(folder)) throw noGoldenFolder(from);
-  }
-}
-
-const noGoldenFolder = (from: string) =>
-  halfbyteError("VECTORS_NOT_FOUND", `There is no golden folder above ${from}.`, {
-    details: { folder: from },
-    remedy: "The published package carries no vectors: use a clone of the halfbyte repository.",
-  });
