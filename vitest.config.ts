@@ -1,7 +1,12 @@
-import { configDefaults, defineConfig, type Plugin } from "vitest/config";
+import { readdirSync } from "node:fs";
+import { playwright } from "@vitest/browser-playwright";
+import { configDefaults, defineConfig, type Plugin, type ViteUserConfig } from "vitest/config";
+import { chromiumFlags, findChromium, webgpuFlags } from "./test/find-chromium.js";
 
 /** They run through vitest.long.config.ts alone. */
 export const longTests = ["packages/*/{src,test}/**/*.long.test.ts", "{benchmarks/test,test}/**/*.long.test.ts"];
+
+const chromiumTests = ["packages/*/test/**/*.chromium.test.ts"];
 
 /** Shaders are text. */
 const wgsl: Plugin = {
@@ -10,20 +15,58 @@ const wgsl: Plugin = {
 };
 
 /** Tests run from TypeScript sources through the `@halfbyte/source` export condition; only the pack tests need a build. */
-export default defineConfig({
+export const fromSources: ViteUserConfig = {
   plugins: [wgsl],
   resolve: { conditions: ["@halfbyte/source"] },
   ssr: { resolve: { conditions: ["@halfbyte/source"] } },
+};
+
+export const globalSetup = ["test/global-setup.ts"];
+
+const inNode: ViteUserConfig = {
+  ...fromSources,
   test: {
+    name: "node",
     include: [
       "packages/*/src/**/*.test.ts",
       "packages/*/test/**/*.test.ts",
       "benchmarks/test/**/*.test.ts",
       "test/**/*.test.ts",
     ],
-    exclude: [...configDefaults.exclude, ...longTests],
-    globalSetup: ["test/global-setup.ts"],
+    exclude: [...configDefaults.exclude, ...longTests, ...chromiumTests],
+    globalSetup,
     testTimeout: 60_000,
-    maxWorkers: 2,
   },
-});
+};
+
+const executablePath = findChromium();
+
+const goldenPaths = readdirSync(new URL("golden", import.meta.url), { recursive: true, encoding: "utf8" }).map((path) =>
+  path.replaceAll("\\", "/"),
+);
+
+/** One page after the other, when Node's tests are done. Where there is no Chromium they run in Node, which skips them by name: test/in-chromium.ts. */
+const inChromium: ViteUserConfig = {
+  ...fromSources,
+  // Found before the tests, or the server would load the page again in their midst.
+  optimizeDeps: { include: ["fast-check"] },
+  test: {
+    name: "browser",
+    include: chromiumTests,
+    sequence: { groupOrder: 1 },
+    provide: { goldenPaths },
+    testTimeout: 120_000,
+    browser: {
+      enabled: executablePath !== undefined,
+      headless: true,
+      screenshotFailures: false,
+      fileParallelism: false,
+      provider: playwright({
+        launchOptions: { args: [...chromiumFlags, ...webgpuFlags], ...(executablePath && { executablePath }) },
+      }),
+      instances: [{ browser: "chromium" }],
+    },
+  },
+};
+
+export default defineConfig({ test: { projects: [inNode, inChromium], maxWorkers: 2 } });

@@ -13,6 +13,9 @@ export const chromiumFlags = [
   "--no-first-run",
 ];
 
+/** WebGPU in software: the same adapter on every machine. */
+export const webgpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
 export function findChromium(): string | undefined {
   const given = process.env["CHROMIUM_PATH"];
   return given ? given : candidates().find((path) => existsSync(path));
