@@ -26,6 +26,7 @@ const attwArguments = {
   ],
   // As above.
   "@halfbyte/backend-cuda": ["--profile", "node16"],
+  "@halfbyte/backend-webgpu": ["--profile", "node16"],
   // The main entry registers vitest tests, and vitest exists as ESM only: require() of it cannot work.
   "@halfbyte/conformance": ["--profile", "esm-only"],
   // A command: it exports its package.json and nothing else.

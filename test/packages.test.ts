@@ -13,7 +13,13 @@ beforeAll(async () => {
 }, installTimeout);
 
 describe("import and require", () => {
-  const entries = ["@halfbyte/core", "@halfbyte/core/node", "@halfbyte/backend-cpu", "@halfbyte/backend-cuda"];
+  const entries = [
+    "@halfbyte/core",
+    "@halfbyte/core/node",
+    "@halfbyte/backend-cpu",
+    "@halfbyte/backend-cuda",
+    "@halfbyte/backend-webgpu",
+  ];
 
   it.each(entries)("%s exports the same names to ESM and CJS", async (entry) => {
     const esm = await printed("names.mjs", `console.log(JSON.stringify(Object.keys(await import("${entry}")).sort()))`);

@@ -3,7 +3,8 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: ["src/index.ts", "src/register.ts"],
   format: ["esm", "cjs"],
-  dts: true,
+  // The types of WebGPU are in no version of TypeScript's own library that may be in use.
+  dts: { banner: '/// <reference types="@webgpu/types" />' },
   silent: true,
   splitting: true,
   treeshake: true,
