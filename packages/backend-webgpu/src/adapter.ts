@@ -37,6 +37,8 @@ export const adapterName = ({ vendor, architecture, device, description }: GPUAd
 
 const softwareNames = /llvmpipe|lavapipe|swiftshader|software|basic render|\bwarp\b/i;
 
+export const isSoftwareName = (name: string): boolean => softwareNames.test(name);
+
 /** Whether the adapter renders on the CPU: it says so itself, or its name does. */
 export const isSoftware = (info: GPUAdapterInfo): boolean =>
-  info.isFallbackAdapter === true || softwareNames.test(adapterName(info));
+  info.isFallbackAdapter === true || isSoftwareName(adapterName(info));

@@ -10,8 +10,12 @@ export interface WebgpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Where adapters come from. Default: navigator.gpu, else the npm package `webgpu`. */
   readonly gpu?: GPU;
-  /** `t0`: nothing but what every WebGPU device has. Default `full`: all that this one has. */
-  readonly tier?: FeatureTier;
+  /** `t0`: nothing but what every WebGPU device has. Default `full`: all that this one has. `gpujs`: no WebGPU, but products through gpu.js. */
+  readonly tier?: FeatureTier | "gpujs";
+  /** Products through gpu.js where WebGPU is not available, does not open or fails its self-test. */
+  readonly fallback?: "gpujs";
+  /** Brings in the optional peer dependency gpu.js where a bundler has to see the import: () => import("gpu.js"). */
+  readonly gpujs?: () => Promise<unknown>;
   /** How much of a tensor is in one buffer and bound at once; rounded down to a power of two. Default: as much as the device can. */
   readonly pieceBytes?: number;
   /** Changes kernels before they are compiled: shows what the self-test makes of a device that computes something else. */

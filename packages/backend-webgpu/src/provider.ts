@@ -13,17 +13,26 @@ import { adapterName, chooseAdapter, isSoftware, requestDevice } from "./adapter
 import { WebgpuDevice } from "./device.js";
 import { entryPoint } from "./entry-point.js";
 import type { WebgpuOptions } from "./options.js";
+import type { FeatureTier } from "./traits.js";
 
 type OpenOptions = WebgpuOptions & { readonly signal?: AbortSignal };
 
-/** WGSL kernels, in browsers and, through the package `webgpu`, in Node. */
-export const webgpu = (given: WebgpuOptions = {}): BackendProvider<WebgpuOptions> => ({
-  name: "webgpu",
-  detect: (options) => detect({ ...given, ...options }).catch(notAvailable),
-  open: (options) => open({ ...given, ...options }),
-});
+/** WGSL kernels, in browsers and, through the package `webgpu`, in Node; with `tier: "gpujs"` products through gpu.js. */
+export function webgpu(given: WebgpuOptions = {}): BackendProvider<WebgpuOptions> {
+  const provider: BackendProvider<WebgpuOptions> = {
+    name: "webgpu",
+    detect: (options) => detect({ ...given, ...options }).catch(notAvailable),
+    open: (options) => open({ ...given, ...options }),
+  };
+  if (given.fallback !== "gpujs" || given.tier === "gpujs") return provider;
+  return { ...provider, tiers: [provider, webgpu({ ...given, tier: "gpujs" })] };
+}
+
+/** Loaded only by those who ask for it. */
+const gpujsTier = () => import("./gpujs/provider.js");
 
 async function detect(options: WebgpuOptions): Promise<Detection> {
+  if (options.tier === "gpujs") return (await gpujsTier()).detectGpujs(options);
   const info = await adapterInfo(options);
   const name = adapterName(info);
   return {
@@ -50,16 +59,20 @@ function notAvailable(thrown: unknown): Detection {
 }
 
 /** A software adapter is opened too: detect() tells that it is one, and the registry passes it over unless it is asked for. */
-async function open(options: OpenOptions): Promise<Device> {
-  const { gpuDevice, gpu, powerPreference, signal, tier = "full" } = options;
+async function open({ tier = "full", ...options }: OpenOptions): Promise<Device> {
+  if (tier === "gpujs") return (await gpujsTier()).openGpujs(options);
+  const { gpuDevice, gpu, powerPreference, signal } = options;
   throwIfAborted(signal, "Opening WebGPU");
-  if (gpuDevice) return deviceOver(gpuDevice, { ...options, isForeign: true });
+  if (gpuDevice) return deviceOver(gpuDevice, { ...options, tier, isForeign: true });
   const adapter = await chooseAdapter(gpu ?? (await entryPoint()), powerPreference);
-  return deviceOver(await requestDevice(adapter, tier), options);
+  return deviceOver(await requestDevice(adapter, tier), { ...options, tier });
 }
 
-async function deviceOver(gpuDevice: GPUDevice, options: OpenOptions & { isForeign?: boolean }): Promise<Device> {
-  const { tier = "full", gpu, pieceBytes, alterShader, isForeign } = options;
+async function deviceOver(
+  gpuDevice: GPUDevice,
+  options: OpenOptions & { tier: FeatureTier; isForeign?: boolean },
+): Promise<Device> {
+  const { tier, gpu, pieceBytes, alterShader, isForeign } = options;
   return new WebgpuDevice(gpuDevice, {
     tier,
     languageFeatures: await languageFeatures(gpu),

@@ -6,7 +6,7 @@ import { type Backend, type BackendProvider, halfbyteError, openBackend, referen
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { errorCases } from "./cases/errors.js";
 import { executionCases } from "./cases/execution.js";
-import { goldenCases } from "./cases/golden.js";
+import { goldenCases, productVectorCases } from "./cases/golden.js";
 import { int8Cases } from "./cases/int8.js";
 import { matmulCases } from "./cases/matmul.js";
 import { optimizerCases } from "./cases/optimizers.js";
@@ -47,6 +47,11 @@ export function describeBackend(provider: BackendProvider, options: DescribeOpti
 /** The part about quantizing and decoding in blocks: for a backend whose other kernels are still to come. Formats with rows need more. */
 export function describeQuantization(provider: BackendProvider, options: DescribeOptions = {}): void {
   describeCases(provider, options, [thresholdCases, blockQuantizeCases, blockErrorCases]);
+}
+
+/** The part about 4-bit and dense products: for a backend that has no other kernels and is given quantized weights. */
+export function describeProducts(provider: BackendProvider, options: DescribeOptions = {}): void {
+  describeCases(provider, options, [productVectorCases, matmulCases]);
 }
 
 function describeCases(

@@ -2,6 +2,7 @@
 export {
   type DescribeOptions,
   describeBackend,
+  describeProducts,
   describeQuantization,
 } from "./describe-backend.js";
 export { accumulation, defaultAccuracy, matmulBound, rounding, tolerance, unitRoundoff } from "./tolerance.js";

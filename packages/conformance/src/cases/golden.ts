@@ -21,6 +21,20 @@ export function goldenCases(suite: Suite): void {
   });
 }
 
+const productOperations: readonly string[] = ["dequantize_4bit", "matmul_4bit", "gemv_4bit_cpu_packed"];
+
+/** The vectors of decoding and 4-bit products alone. */
+export function productVectorCases(suite: Suite): void {
+  describe("golden vectors of products", async () => {
+    const { files } = await findVectors(goldenFolderAbove(dirname(fileURLToPath(import.meta.url))));
+    for (const { name, sideCar, tensorsPath } of files) {
+      const cases = sideCar.cases.filter(({ op }) => productOperations.includes(op));
+      const file = { name, sideCar: { ...sideCar, cases }, tensorsPath };
+      if (cases.length > 0) test(name, () => withSession(suite, (session) => failuresIn(session.casesOf(file))));
+    }
+  });
+}
+
 /** The profile is that of `halfbyte selftest`: what Python on a CPU wrote where the backend has those rules. */
 async function withSession(
   { backend }: Suite,

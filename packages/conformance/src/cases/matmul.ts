@@ -88,12 +88,13 @@ const longRows = (suite: Suite, dtype: Float): Promise<void> =>
     { m: 2, n: 3, k: 65_536, dtype, seed: 5, bias: false, transpose: false },
   );
 
-/** Quantizes a weight, multiplies, and holds the result to the product with the weight as it decodes. */
+/** Multiplies with a quantized weight, and holds the result to the product with the weight as it decodes. */
 async function expectProduct4bit(suite: Suite, options: { format: string; nested: boolean }, job: Job): Promise<void> {
-  const { backend } = suite;
+  const { backend, oracle } = suite;
   await scoped(async (own) => {
-    const dense = own(floats(backend, job.dtype, [job.n, job.k], normals(job.n * job.k, job.seed, 0.05)));
-    const weight = own(await quantize(dense, { ...options, blockSize: 64 }));
+    // Quantized by the oracle: a backend may have products alone.
+    const dense = own(floats(oracle, job.dtype, [job.n, job.k], normals(job.n * job.k, job.seed, 0.05)));
+    const weight = own(await own(await quantize(dense, { ...options, blockSize: 64 })).to(backend));
     const { x, bias, args } = operands(suite, own, job);
     const accuracy = job.accuracy ? { accuracy: job.accuracy } : {};
     const { out } = backend.kernels.gemm4bit({ ...args, ...accuracy, weight, transpose: job.transpose });
@@ -161,9 +162,10 @@ async function decodedAbsmax(scales: QuantizedTensor["scales"]): Promise<Float32
   return Float32Array.from(codes, decoded);
 }
 
-async function leadingDimensions({ backend }: Suite): Promise<void> {
+async function leadingDimensions({ backend, oracle }: Suite): Promise<void> {
   await scoped(async (own) => {
-    const weight = own(await quantize(own(floats(backend, "float32", [5, 64], normals(320, 1))), { format: "nf4" }));
+    const x = own(floats(oracle, "float32", [5, 64], normals(320, 1)));
+    const weight = own(await own(await quantize(x, { format: "nf4" })).to(backend));
     const dense = own(floats(backend, "float32", [5, 64], normals(320, 1)));
     for (const lead of [[], [1], [2, 3], [2, 1, 3]]) {
       const size = lead.reduce((product, dimension) => product * dimension, 64);
