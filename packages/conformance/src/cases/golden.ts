@@ -26,11 +26,13 @@ const productOperations: readonly string[] = ["dequantize_4bit", "matmul_4bit", 
 /** The vectors of decoding and 4-bit products alone. */
 export function productVectorCases(suite: Suite): void {
   describe("golden vectors of products", async () => {
-    const { files } = await findVectors(goldenFolderAbove(dirname(fileURLToPath(import.meta.url))));
-    for (const { name, sideCar, tensorsPath } of files) {
-      const cases = sideCar.cases.filter(({ op }) => productOperations.includes(op));
-      const file = { name, sideCar: { ...sideCar, cases }, tensorsPath };
-      if (cases.length > 0) test(name, () => withSession(suite, (session) => failuresIn(session.casesOf(file))));
+    const source = await suite.vectors();
+    const { files } = await findVectors(source);
+    for (const file of files) {
+      const cases = file.sideCar.cases.filter(({ op }) => productOperations.includes(op));
+      const part = { ...file, sideCar: { ...file.sideCar, cases } };
+      if (cases.length === 0) continue;
+      test(file.name, () => withSession(suite, source, (session) => failuresIn(session.casesOf(part))));
     }
   });
 }
