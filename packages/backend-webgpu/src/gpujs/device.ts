@@ -122,6 +122,7 @@ export class GpujsDevice implements Device {
 
   #expectAlive(): void {
     if (this.#loss) throw halfbyteError("DEVICE_LOST", this.#loss.message);
+    this.#engine.expectAlive();
   }
 
   async #close(): Promise<void> {

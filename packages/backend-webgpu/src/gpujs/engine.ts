@@ -78,7 +78,7 @@ export class Engine {
   /** An operation starts. */
   begin(): void {
     this.#turns.begin();
-    this.#expectContext();
+    this.expectAlive();
   }
 
   async close(): Promise<void> {
@@ -92,11 +92,11 @@ export class Engine {
     try {
       const result = await kernel.setOutput(extents)(...values);
       // Nothing throws on a lost context: it computes zeros.
-      this.#expectContext();
+      this.expectAlive();
       if (this.#webgl2 && kernel.fallbackReason) throw new Error(kernel.fallbackReason);
       return result;
     } catch (cause) {
-      this.#expectContext();
+      this.expectAlive();
       if (isHalfbyteError(cause)) throw cause;
       throw halfbyteError("KERNEL_FAILED", `gpu.js failed: ${messageOf(cause)}`, { cause });
     }
@@ -115,7 +115,8 @@ export class Engine {
     return known;
   }
 
-  #expectContext(): void {
+  /** Throws DEVICE_LOST, also before `onLost` is called. */
+  expectAlive(): void {
     if (this.#webgl2) expectContext(this.#webgl2.context);
   }
 }

@@ -14,7 +14,7 @@ export interface GpujsOptions {
 /** Throws a typed error where it cannot run. */
 export async function detectGpujs({ gpujs }: GpujsOptions): Promise<Detection> {
   const webgl2 = findHost();
-  const name = webgl2 ? rendererOf(webgl2.context) : "JavaScript";
+  const name = webgl2 ? rendererOf(webgl2.context) : "JavaScript on the CPU";
   if (webgl2) loseContext(webgl2.context);
   await loadGpuJs(gpujs);
   return {
