@@ -31,6 +31,7 @@ const inNode: ViteUserConfig = {
       "packages/*/src/**/*.test.ts",
       "packages/*/test/**/*.test.ts",
       "benchmarks/test/**/*.test.ts",
+      "examples/*/test/**/*.test.ts",
       "test/**/*.test.ts",
     ],
     exclude: [...configDefaults.exclude, ...longTests, ...chromiumTests],

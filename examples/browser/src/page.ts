@@ -1,0 +1,27 @@
+/** The page: two workers, and the two parts that talk to them. */
+import type { AdapterCalls } from "./adapter/adapter-calls.js";
+import { showAdapter } from "./adapter/adapter-view.js";
+import { showBenchmark } from "./adapter/benchmark-view.js";
+import { callerOf } from "./calls.js";
+import { part } from "./dom.js";
+import type { QuantizeCalls } from "./quantize/quantize-calls.js";
+import { showQuantizer } from "./quantize/quantize-view.js";
+import { showFailure } from "./show-failure.js";
+
+const workerOf = (name: string): Worker =>
+  new Worker(new URL(`./${name}.js`, import.meta.url), { type: "module", name });
+
+const quantizer = callerOf<QuantizeCalls>(workerOf("quantize-worker"));
+const adapter = callerOf<AdapterCalls>(workerOf("adapter-worker"));
+const state = part("state", HTMLElement);
+
+showQuantizer(quantizer);
+showBenchmark(adapter);
+
+try {
+  const [{ backend }] = await Promise.all([quantizer("ready", null), showAdapter(adapter)]);
+  state.textContent = `Ready, on ${backend}`;
+} catch (thrown) {
+  state.textContent = "Not ready";
+  showFailure(part("quantize-failure", HTMLElement), thrown);
+}
