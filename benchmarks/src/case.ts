@@ -1,9 +1,10 @@
 /** One case made ready: what of ours is timed, beside which floor and which peers. */
 import type { Backend } from "@halfbyte/core";
-import type { FloorRequest } from "./floors/floor.js";
-import type { FloorLibrary } from "./floors/library.js";
+import type { FloorRequest, FloorSource } from "./floors/floor.js";
+import type { Clock, Timing } from "./measure/clock.js";
 import type { Subject } from "./measure/subject.js";
-import type { PeerFamily } from "./peers/peer.js";
+import type { PeerFamily } from "./peers/families.js";
+import type { PeerSet } from "./peers/peer-set.js";
 import type { FloorFigure, PeerFigure, Row, Unmeasured } from "./report/row.js";
 import type { Spec } from "./spec.js";
 
@@ -17,12 +18,18 @@ export interface Settings {
 export interface Bench extends Settings {
   readonly backend: Backend;
   readonly threads: number;
-  readonly floors: FloorLibrary | string;
+  /** Or why there are none. */
+  readonly floors: FloorSource | string;
+  /** Each case is measured by every clock; the first is the wall's. */
+  readonly clocks: readonly Clock[];
+  readonly peerSet: PeerSet;
 }
 
 export interface PeerRun {
   readonly subject: Subject;
   readonly relativeError: number | null;
+  /** It runs elsewhere: only the wall's clock sees it. */
+  readonly isElsewhere?: boolean;
   dispose(): void | Promise<void>;
 }
 
@@ -62,6 +69,8 @@ export interface Measurement {
   readonly relativeError: number | null;
   readonly unroundedError?: number;
   readonly accuracy: Row["accuracy"];
+  /** Default: the wall's clock. */
+  readonly timing?: Timing;
   /** Where it is not the backend's. */
   readonly tier?: string;
 }

@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { type Accuracy, type Float, formatNames } from "@halfbyte/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { architectures } from "./architectures.js";
-import { type PeerFamily, peerFamilies } from "./peers/peer.js";
+import { type PeerFamily, peerFamilies } from "./peers/families.js";
 import { backendNames } from "./session.js";
 import { type Dimensions, suiteNames } from "./spec.js";
 
@@ -96,7 +96,7 @@ export function benchCommand(): Command {
         "--threads <list>",
         "for example 1,2",
         listOf((word) => parseWhole(word, 1024)),
-      ).default(undefined, "1 and as many as there are cores"),
+      ).default(undefined, "1 and as many as there are cores; not for webgpu"),
     )
     .addOption(
       new Option("--accuracy <name>", "of 4-bit products").choices(["exact", "fast", "turbo"] satisfies Accuracy[]),
@@ -113,6 +113,9 @@ export function benchCommand(): Command {
     .addOption(new Option("--html <file>", "the report with charts, a page that opens offline"))
     .addOption(option("--record <name>", "write both to benchmarks/results/, as a figure of record", parseName))
     .hook("preAction", (command) => {
-      if (command.opts<Partial<Flags>>().threads === undefined) command.setOptionValue("threads", defaultThreads());
+      const { threads, backend } = command.opts<Partial<Flags>>();
+      // A GPU has its own.
+      if (backend === "webgpu") command.setOptionValue("threads", [1]);
+      else if (threads === undefined) command.setOptionValue("threads", defaultThreads());
     });
 }

@@ -2,11 +2,13 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { Settings } from "./case.js";
+import type { CaseMessage } from "./cases.js";
+import { cpuFloors } from "./floors/floor.js";
 import { floorLibrary } from "./floors/library.js";
-import { measureMachineFloors } from "./floors/machine-floors.js";
+import { type MachineFloor, measureMachineFloors } from "./floors/machine-floors.js";
 import { judge, type MeasuredRow } from "./judge.js";
 import { machineFacts, versions } from "./report/machine.js";
-import type { Failure, Report } from "./report/row.js";
+import type { Adapter, Failure, Report } from "./report/row.js";
 import type { Message, Work } from "./session.js";
 import { keyOf, type Spec } from "./spec.js";
 
@@ -17,20 +19,55 @@ export interface RunOptions {
 }
 
 export async function run({ specs, settings, progress }: RunOptions): Promise<Report> {
-  const library = floorLibrary();
-  const threads = [...new Set(specs.map((spec) => spec.threads))].sort((a, b) => a - b);
-  if (typeof library === "string") progress(`no floors: ${library}`);
-  const floors = typeof library === "string" ? null : await measureMachineFloors(library, threads, settings.rounds);
-  const measured: MeasuredRow[] = [];
-  const failures: Failure[] = [];
+  const collected = new Collected(progress);
+  let floors = await cpuFloorsOf(specs, settings, progress);
+  let adapter: Adapter | undefined;
   for (const session of sessionsOf(specs))
     await runApart({ specs: session, settings }, (message) => {
-      if (message.kind === "begin") progress(sayCase(message.spec));
-      if (message.kind === "rows") measured.push(...message.rows.map((row) => ({ spec: message.spec, row })));
-      if (message.kind === "failure") failures.push({ case: sayCase(message.spec), reason: message.reason });
+      if (message.kind !== "adapter") return collected.take(message);
+      adapter = message.adapter;
+      floors = { floors: message.floors, floorsMissing: null };
     });
-  const machine = { ...machineFacts(), floors, floorsMissing: typeof library === "string" ? library : null };
-  return { machine, versions: await versions(), rows: judge(measured), failures };
+  const machine = { ...machineFacts(), ...floors, ...(adapter && { adapter }) };
+  return { machine, versions: await versions(), ...collected.report() };
+}
+
+/** Rows and failures as they come, from whatever measures. */
+export class Collected {
+  readonly #measured: MeasuredRow[] = [];
+  readonly #failures: Failure[] = [];
+
+  constructor(readonly progress: RunOptions["progress"]) {}
+
+  take(message: CaseMessage): void {
+    const { kind, spec } = message;
+    if (kind === "begin") this.progress(sayCase(spec));
+    if (kind === "rows") this.#measured.push(...message.rows.map((row) => ({ spec, row })));
+    if (kind === "failure") this.#failures.push({ case: sayCase(spec), reason: message.reason });
+  }
+
+  report(): Pick<Report, "rows" | "failures"> {
+    return { rows: judge(this.#measured), failures: this.#failures };
+  }
+}
+
+/** For every number of threads; where only a GPU is measured, the session tells the adapter's own. */
+async function cpuFloorsOf(
+  specs: readonly Spec[],
+  { rounds }: Settings,
+  progress: RunOptions["progress"],
+): Promise<Pick<Report["machine"], "floors" | "floorsMissing">> {
+  const onCpu = specs.filter(({ backend }) => backend !== "webgpu");
+  const threads = [...new Set(onCpu.map((spec) => spec.threads))].sort((a, b) => a - b);
+  if (threads.length === 0) return { floors: null, floorsMissing: "the adapter was not opened" };
+  const library = floorLibrary();
+  if (typeof library === "string") {
+    progress(`no floors: ${library}`);
+    return { floors: null, floorsMissing: library };
+  }
+  const floors: MachineFloor[] = [];
+  for (const count of threads) floors.push(...(await measureMachineFloors(cpuFloors(library, count), count, rounds)));
+  return { floors, floorsMissing: null };
 }
 
 /** Specs that can share a process. */
@@ -50,7 +87,7 @@ function runApart(work: Work, report: (message: Message) => void): Promise<void>
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   child.on("message", (message: Message) => {
-    if (message.kind !== "begin") open.delete(keyOf(message.spec));
+    if (message.kind === "rows" || message.kind === "failure") open.delete(keyOf(message.spec));
     report(message);
   });
   child.send(work);

@@ -3,44 +3,53 @@
 import { cpu } from "@halfbyte/backend-cpu";
 import { type Backend, halfbyteError, openBackend, reference } from "@halfbyte/core";
 import type { Bench, Settings } from "./case.js";
+import { type CaseMessage, runCases } from "./cases.js";
 import { tell } from "./failure.js";
+import { cpuFloors } from "./floors/floor.js";
 import { floorLibrary } from "./floors/library.js";
-import { measureCase } from "./measure-case.js";
-import type { Failure, Row } from "./report/row.js";
+import type { MachineFloor } from "./floors/machine-floors.js";
+import { wallClock } from "./measure/clock.js";
+import { cpuPeers } from "./peers/cpu-peers.js";
+import type { Adapter } from "./report/row.js";
 import type { Spec } from "./spec.js";
+import { suites } from "./suites/index.js";
+import { portableSuites } from "./suites/portable.js";
 
 /** Instruction sets and tiers that HALFBYTE_CPU_ISA knows. */
 export const isas = ["avx512", "avx2", "neon", "scalar", "wasm-relaxed", "wasm"] as const;
-export const backendNames = ["cpu", "reference", ...isas] as const;
+export const backendNames = ["cpu", "reference", "webgpu", ...isas] as const;
 
 export interface Work {
   readonly specs: readonly Spec[];
   readonly settings: Settings;
 }
 
-/** What a session reports while it works. */
+/** What a session reports while it works; `adapter` comes first where there is one. */
 export type Message =
-  | { readonly kind: "begin"; readonly spec: Spec }
-  | { readonly kind: "rows"; readonly spec: Spec; readonly rows: readonly Row[] }
-  | { readonly kind: "failure"; readonly spec: Spec; readonly reason: Failure["reason"] };
+  | CaseMessage
+  | { readonly kind: "adapter"; readonly adapter: Adapter; readonly floors: readonly MachineFloor[] };
 
-/** The specs are all of one backend and one number of threads. A case that fails is told; the others go on. */
+/** The specs are all of one backend and one number of threads. */
 export async function runSession({ specs, settings }: Work, report: (message: Message) => void): Promise<void> {
-  const bench = await openBench(specs[0]!, settings).catch(tell);
-  for (const spec of specs) {
-    report({ kind: "begin", spec });
-    try {
-      if (typeof bench === "string") throw new Error(bench);
-      report({ kind: "rows", spec, rows: await measureCase(spec, bench) });
-    } catch (thrown) {
-      report({ kind: "failure", spec, reason: tell(thrown) });
-    }
-  }
+  const isWebgpu = specs[0]!.backend === "webgpu";
+  const bench = await (isWebgpu ? openOnDawn(settings, report) : openBench(specs[0]!, settings)).catch(tell);
+  await runCases({ specs, suites: isWebgpu ? portableSuites : suites, bench }, report);
   if (typeof bench !== "string") await bench.backend.dispose();
 }
 
 async function openBench({ backend: name, threads }: Spec, settings: Settings): Promise<Bench> {
-  return { ...settings, backend: await openNamed(name, threads), threads, floors: floorLibrary() };
+  const library = floorLibrary();
+  const floors = typeof library === "string" ? library : cpuFloors(library, threads);
+  const backend = await openNamed(name, threads);
+  return { ...settings, backend, threads, floors, clocks: [wallClock], peerSet: cpuPeers };
+}
+
+/** Only who asks for WebGPU loads it. */
+async function openOnDawn(settings: Settings, report: (message: Message) => void): Promise<Bench> {
+  const { openDawnBench } = await import("./webgpu/dawn.js");
+  const { bench, adapter, machineFloors } = await openDawnBench(settings);
+  report({ kind: "adapter", adapter, floors: machineFloors });
+  return bench;
 }
 
 /** Exactly this backend, on exactly this tier. Throws BACKEND_UNAVAILABLE. */

@@ -3,7 +3,9 @@ import {
   type Backend,
   createQuantizedTensor,
   type Float,
+  isHalfbyteError,
   type QuantizedTensor,
+  referenceBackend,
   type Tensor,
   toFloat32,
 } from "@halfbyte/core";
@@ -11,12 +13,29 @@ import { blockSize, normalValues, type Weight4bit } from "./product.js";
 
 /** `copies` weights [n, k] with the same numbers, each in memory of its own. */
 export async function weightsOn(backend: Backend, format: string, n: number, k: number, copies: number) {
-  using x = backend.tensor("float32", [n, k], normalValues(n * k, 1, 0.02));
-  const first = backend.kernels.quantize4bit({ x, format, blockSize });
+  const first = await madeOn(backend, (on) => {
+    using x = on.tensor("float32", [n, k], normalValues(n * k, 1, 0.02));
+    return on.kernels.quantize4bit({ x, format, blockSize });
+  });
   return (await copiesOfAll(first, copies)).map(({ codes, absmax }): QuantizedTensor => {
     const scales = { kind: "block", absmax } as const;
     return createQuantizedTensor({ format, shape: [n, k], dtype: "float32", blockSize, codes, scales });
   });
+}
+
+/** Tensors that kernels of this backend make; or, where it has none for it, the reference kernels, whose bytes are the same. */
+export async function madeOn<T extends object>(backend: Backend, make: (on: Backend) => T): Promise<T> {
+  try {
+    return make(backend);
+  } catch (thrown) {
+    if (!isHalfbyteError(thrown) || thrown.code !== "UNSUPPORTED_KERNEL") throw thrown;
+  }
+  const host = make(referenceBackend());
+  const entries = Object.entries(host) as [string, Tensor][];
+  const moved = entries.map(async ([name, tensor]) => {
+    return [name, backend.tensor(tensor.dtype, tensor.shape, await tensor.read())] as const;
+  });
+  return Object.fromEntries(await Promise.all(moved)) as T;
 }
 
 /** The tensors themselves, and copies of them: `count` sets in all. */

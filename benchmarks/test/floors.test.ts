@@ -1,6 +1,7 @@
 import { describe, expect, it, type TestContext } from "vitest";
 import { openFloor } from "../src/floors/floor.js";
-import { type FloorKind, type FloorLibrary, floorLibrary, variants } from "../src/floors/library.js";
+import type { FloorKind } from "../src/floors/kinds.js";
+import { type FloorLibrary, floorLibrary, variants } from "../src/floors/library.js";
 
 /** Of the words that native/floors.cpp fills memory with. */
 const oddConstant = 0x9e3779b97f4a7c15n;

@@ -40,7 +40,7 @@ describe("models for onnxruntime", () => {
       const { weight, dense } = await weightOf("nf4", shape);
       const linear = onnxLinear(op, weight, dense);
       const { values: x } = activationsOf("float32", shape.m * shape.k);
-      const stack = await openStack(ort, [linear], { threads: 1, m: shape.m, inputs: new Map([[shape.k, x]]) });
+      const stack = await openStack(ort, [linear], { session: {}, m: shape.m, inputs: new Map([[shape.k, x]]) });
       expect(productError(await stack.first(), x, shape, linear.row)).toBeLessThan(bounds[op]);
       await stack.dispose();
     }
@@ -53,7 +53,7 @@ describe("models for onnxruntime", () => {
     const { m, k } = shape;
     const { values: x } = activationsOf("float32", m * k);
     const linear = onnxLinear("MatMulBnb4", weight, dense);
-    const stack = await openStack(ort, [linear], { threads: 1, m, inputs: new Map([[k, x]]) });
+    const stack = await openStack(ort, [linear], { session: {}, m, inputs: new Map([[k, x]]) });
     const input = tensor.backend.tensor("float32", [m, k], x);
     const ours = await readFloats(tensor.backend.kernels.gemm4bit({ x: input, weight: tensor }).out);
     const theirs = await stack.first();
@@ -67,7 +67,7 @@ describe("models for onnxruntime", () => {
     const kinds = await Promise.all(shapes.map((shape) => weightOf("nf4", shape)));
     const layers = kinds.map(({ weight, dense }) => onnxLinear("MatMulBnb4", weight, dense));
     const inputs = new Map(shapes.map(({ k }) => [k, activationsOf("float32", k).values]));
-    const stack = await openStack(ort, [...layers, ...layers], { threads: 2, m: 1, inputs });
+    const stack = await openStack(ort, [...layers, ...layers], { session: { intraOpNumThreads: 2 }, m: 1, inputs });
     await stack.run();
     expect((await stack.first()).length).toBe(shapes[0]!.n);
     await stack.dispose();

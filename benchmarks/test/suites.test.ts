@@ -6,6 +6,8 @@ import { folderRepository } from "@halfbyte/core/node";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { architectures, linearShapes } from "../src/architectures.js";
 import type { Bench } from "../src/case.js";
+import { wallClock } from "../src/measure/clock.js";
+import { cpuPeers } from "../src/peers/cpu-peers.js";
 import { copiesOf, type Spec, suiteNames } from "../src/spec.js";
 import { writeModel } from "../src/suites/checkpoint.js";
 import { prepareArchitecture } from "../src/suites/decode.js";
@@ -70,7 +72,8 @@ describe("decode", () => {
     const before = backend.memory().tensors;
     const tiny = { name: "tiny", layers: 2, hidden: 64, inner: 96, queries: 64, keys: 32 };
     const [spec] = casesOf("decode", { ...wish, dtypes: ["float32"] }) as [Spec];
-    const bench = { backend, threads: 1, floors: "none", rounds: 1, peers: [] } satisfies Bench;
+    const shared = { clocks: [wallClock], peerSet: cpuPeers };
+    const bench = { backend, threads: 1, floors: "none", rounds: 1, peers: [], ...shared } satisfies Bench;
     const prepared = await prepareArchitecture(tiny, spec, bench);
     expect(prepared.relativeError).toBeLessThan(1e-6);
     expect(prepared.floor.work).toBe(2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96) * (1 / 2 + 4 / 64));

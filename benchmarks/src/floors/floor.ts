@@ -3,7 +3,8 @@
 import { median } from "../measure/statistics.js";
 import type { Subject } from "../measure/subject.js";
 import { copiesOf, type Temperature } from "../spec.js";
-import { type FloorKind, type FloorLibrary, isMemoryKind, variants, workUnit } from "./library.js";
+import { type FloorKind, isMemoryKind } from "./kinds.js";
+import { type FloorLibrary, variants, workUnit } from "./library.js";
 
 export interface FloorRequest {
   readonly kind: FloorKind;
@@ -20,6 +21,16 @@ export interface Floor {
   medianOf(times: readonly (readonly number[])[]): number;
   dispose(): void;
 }
+
+/** Where floors come from: loops on the CPU, or kernels on a GPU. */
+export interface FloorSource {
+  open(request: FloorRequest): Floor;
+}
+
+/** Loops on this many threads. */
+export const cpuFloors = (library: FloorLibrary, threads: number): FloorSource => ({
+  open: (request) => openFloor(library, request, threads),
+});
 
 /** More memory than this is read by parts of it. */
 const memoryLimit = 2 ** 30;

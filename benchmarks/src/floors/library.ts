@@ -3,15 +3,11 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf } from "@halfbyte/core";
 import { type LibraryHandle, load } from "koffi";
+import { type FloorKind, floorKinds } from "./kinds.js";
 
-/** In the order of native/floors.cpp. */
-export const floorKinds = ["read", "write", "copy", "fma-f32", "dot-int16", "dot-int8"] as const;
-export type FloorKind = (typeof floorKinds)[number];
 export const variants = 3;
 /** Work comes in multiples of this. */
 export const workUnit = 512;
-
-export const isMemoryKind = (kind: FloorKind): boolean => floorKinds.indexOf(kind) < 3;
 
 export interface FloorRun {
   readonly kind: FloorKind;

@@ -1,8 +1,10 @@
 /** What the machine can do at best, independent of any case: one figure per kind and number of threads. */
+
+import { type Clock, wallClock } from "../measure/clock.js";
 import { interleave } from "../measure/interleave.js";
 import type { Temperature } from "../spec.js";
-import { type FloorRequest, openFloor } from "./floor.js";
-import { type FloorKind, type FloorLibrary, isMemoryKind } from "./library.js";
+import type { FloorRequest, FloorSource } from "./floor.js";
+import { type FloorKind, isMemoryKind } from "./kinds.js";
 
 export interface MachineFloor {
   readonly kind: FloorKind;
@@ -17,7 +19,7 @@ export interface MachineFloor {
 const layerBytes = 9_437_184;
 const outputBytes = 4096 * 4096 * 4;
 
-const requests: readonly FloorRequest[] = [
+export const floorRequests: readonly FloorRequest[] = [
   { kind: "read", work: layerBytes, temperature: "warm" },
   { kind: "read", work: layerBytes, temperature: "cold" },
   { kind: "write", work: outputBytes, temperature: "cold" },
@@ -27,35 +29,31 @@ const requests: readonly FloorRequest[] = [
   { kind: "dot-int8", work: 2 ** 28, temperature: "warm" },
 ];
 
+/** One figure per request. */
 export async function measureMachineFloors(
-  library: FloorLibrary,
-  threadCounts: readonly number[],
+  source: FloorSource,
+  threads: number,
   rounds: number,
+  { requests = floorRequests, clock = wallClock }: { requests?: readonly FloorRequest[]; clock?: Clock } = {},
 ): Promise<MachineFloor[]> {
   const floors: MachineFloor[] = [];
-  for (const threads of threadCounts)
-    for (const request of requests) floors.push(await measure(library, request, threads, rounds));
+  for (const request of requests) floors.push({ threads, ...(await measure(source, request, rounds, clock)) });
   return floors;
 }
 
 async function measure(
-  library: FloorLibrary,
+  source: FloorSource,
   request: FloorRequest,
-  threads: number,
   rounds: number,
-): Promise<MachineFloor> {
+  clock: Clock,
+): Promise<Omit<MachineFloor, "threads">> {
   const { kind, temperature, work } = request;
-  const floor = openFloor(library, request, threads);
+  const floor = source.open(request);
   try {
-    const nanoseconds = floor.medianOf(await interleave(floor.subjects, { rounds, warm: temperature === "warm" }));
+    const times = await interleave(floor.subjects, { rounds, warm: temperature === "warm", clock });
     const isMemory = isMemoryKind(kind);
-    return {
-      kind,
-      threads,
-      temperature,
-      rate: ((isMemory ? 1 : 2) * work) / nanoseconds,
-      unit: isMemory ? "GB/s" : "GOP/s",
-    };
+    const rate = ((isMemory ? 1 : 2) * work) / floor.medianOf(times);
+    return { kind, temperature, rate, unit: isMemory ? "GB/s" : "GOP/s" };
   } finally {
     floor.dispose();
   }

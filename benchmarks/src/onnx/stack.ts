@@ -2,19 +2,24 @@
  * Linear layers that onnxruntime runs one after the other, as many to a session as a model file may hold: a single one, the copies
  * of a cold rotation, or all layers of a network. Its own cost per call is thus spread over many layers, in its favour.
  */
-import type * as Ort from "onnxruntime-node";
+import type * as Node from "onnxruntime-node";
 import type { OnnxLinear } from "./linear.js";
 import { encodeModel, type OnnxTensor } from "./model.js";
 
 /** A model message stays below 2 GB, and its making takes the memory three times. */
 const sessionBytes = 1e9;
 
+/** What is used of onnxruntime-node or onnxruntime-web. */
+export type Ort = Pick<typeof Node, "InferenceSession" | "Tensor">;
+
 export interface StackOptions {
-  readonly threads: number;
+  readonly session: Node.InferenceSession.SessionOptions;
   /** Rows of the activations. */
   readonly m: number;
   /** Activations [m, k] by k. */
   readonly inputs: ReadonlyMap<number, Float32Array>;
+  /** Puts activations where the runtime computes. Default: on the host. */
+  readonly place?: (values: Float32Array, shape: readonly number[]) => Node.Tensor;
 }
 
 export interface Stack {
@@ -43,17 +48,20 @@ export function groupLayers(layers: readonly OnnxLinear[], limit = sessionBytes)
   return groups;
 }
 
-export async function openStack(ort: typeof Ort, layers: readonly OnnxLinear[], options: StackOptions): Promise<Stack> {
-  const sessions: { session: Ort.InferenceSession; feeds: Record<string, Ort.Tensor> }[] = [];
+export async function openStack(ort: Ort, layers: readonly OnnxLinear[], options: StackOptions): Promise<Stack> {
+  const sessions: { session: Node.InferenceSession; feeds: Record<string, Node.Tensor> }[] = [];
   for (const group of groupLayers(layers))
     sessions.push({ session: await openSession(ort, group, options), feeds: feedsOf(ort, group, options) });
   return {
     async run() {
-      for (const { session, feeds } of sessions) await session.run(feeds);
+      for (const { session, feeds } of sessions) disposeOutputs(await session.run(feeds));
     },
     async first() {
       const { session, feeds } = sessions[0]!;
-      return (await session.run(feeds))["y0"]!.data as Float32Array;
+      const outputs = await session.run(feeds);
+      const values = (await outputs["y0"]!.getData()) as Float32Array;
+      disposeOutputs(outputs);
+      return values;
     },
     async dispose() {
       for (const { session } of sessions) await session.release();
@@ -61,10 +69,14 @@ export async function openStack(ort: typeof Ort, layers: readonly OnnxLinear[], 
   };
 }
 
-function openSession(ort: typeof Ort, layers: readonly OnnxLinear[], { threads, m }: StackOptions) {
+/** Those on a GPU hold its memory. */
+function disposeOutputs(outputs: Node.InferenceSession.OnnxValueMapType): void {
+  for (const output of Object.values(outputs)) (output as Node.Tensor).dispose();
+}
+
+function openSession(ort: Ort, layers: readonly OnnxLinear[], { session, m }: StackOptions) {
   return ort.InferenceSession.create(stackModel(layers, m), {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
+    ...session,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
@@ -96,7 +108,8 @@ function ownNumbers(bytes: Uint8Array, layer: number): Uint8Array {
   return own;
 }
 
-function feedsOf(ort: typeof Ort, layers: readonly OnnxLinear[], { m, inputs }: StackOptions) {
+function feedsOf(ort: Ort, layers: readonly OnnxLinear[], { m, inputs, place }: StackOptions) {
+  const onHost = (values: Float32Array, shape: readonly number[]) => new ort.Tensor("float32", values, shape);
   const widths = [...new Set(layers.map(({ k }) => k))];
-  return Object.fromEntries(widths.map((k) => [`x${k}`, new ort.Tensor("float32", inputs.get(k)!, [m, k])]));
+  return Object.fromEntries(widths.map((k) => [`x${k}`, (place ?? onHost)(inputs.get(k)!, [m, k])]));
 }

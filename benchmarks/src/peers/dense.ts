@@ -1,16 +1,10 @@
-/** Libraries that multiply with float32 weights only: TensorFlow.js, gpu.js, and a plain loop. */
+/** Libraries that multiply with float32 weights only: TensorFlow.js, gpu.js, and a plain loop, on the CPU. */
 import type { Candidate, PeerRun } from "../case.js";
 import { timed } from "../measure/subject.js";
 import { productError } from "../product.js";
-import type { Dimensions } from "../spec.js";
+import { type GpuJs, gpuJsRun } from "./gpu-js.js";
 import { folderOf, importPeer, versionOf } from "./peer.js";
-
-/** y [m, n] = x [m, k] · weight [n, k]ᵀ */
-export interface DenseProduct {
-  readonly shape: Dimensions;
-  readonly x: Float32Array;
-  readonly weight: Float32Array;
-}
+import type { DenseProduct } from "./peer-set.js";
 
 type Multiply = () => Promise<ArrayLike<number>> | ArrayLike<number>;
 
@@ -49,47 +43,16 @@ export function tfjsCandidate(product: DenseProduct): Candidate {
   };
 }
 
-/** What is used of gpu.js, whose own types know `input` as a type only. */
-interface GpuJs {
-  readonly GPU: new () => { createKernel(source: string): GpuKernel; destroy(): Promise<void> };
-  /** A typed array as an argument, with its extents from the innermost on. */
-  input(values: Float32Array, extents: readonly number[]): object;
-}
-interface GpuKernel {
-  (x: object, weight: object, k: number): Float32Array[];
-  setOutput(extents: readonly number[]): GpuKernel;
-  setLoopMaxIterations(count: number): GpuKernel;
-}
-
 export function gpuJsCandidate(product: DenseProduct): Candidate {
   return {
     family: "gpu.js",
     name: "gpu.js dense",
     async prepare() {
-      const { GPU, input } = (await importPeer("gpu.js", () => import("gpu.js"))) as unknown as GpuJs;
-      const { m, n, k } = product.shape;
-      const gpu = new GPU();
-      const kernel = gpu
-        .createKernel(gpuProduct)
-        .setOutput([n, m])
-        .setLoopMaxIterations(2 ** 24);
-      const [x, weight] = [input(product.x, [k, m]), input(product.weight, [k, n])];
-      const multiply = () => kernel(x, weight, k).flatMap((row) => [...row]);
-      const run = await peerRun(product, multiply, () => void gpu.destroy());
-      const silent = timed(() => void kernel(x, weight, k));
-      return { ...run, subject: silent, version: versionOf("gpu.js") };
+      const module = await importPeer("gpu.js", () => import("gpu.js"));
+      return { ...(await gpuJsRun(module as unknown as GpuJs, product)), version: versionOf("gpu.js") };
     },
   };
 }
-
-/** gpu.js compiles source text. */
-const gpuProduct = `function (x, weight, k) {
-  let sum = 0;
-  for (let i = 0; i < k; i++) {
-    sum += x[this.thread.y][i] * weight[this.thread.x][i];
-  }
-  return sum;
-}`;
 
 export function plainCandidate(product: DenseProduct): Candidate {
   return {

@@ -3,28 +3,14 @@ import { freemem } from "node:os";
 import { halfbyteError } from "@halfbyte/core";
 import type { Candidate } from "../case.js";
 import { timed } from "../measure/subject.js";
-import { type Matrix, type OnnxOp, onnxLinear } from "../onnx/linear.js";
+import { type OnnxOp, onnxLinear } from "../onnx/linear.js";
 import { openStack } from "../onnx/stack.js";
-import { productError, type Weight4bit } from "../product.js";
+import { productError } from "../product.js";
 import type { Spec } from "../spec.js";
 import { importPeer, versionOf } from "./peer.js";
+import type { LayerKind, StackWork } from "./peer-set.js";
 
 const family = "onnxruntime-node";
-
-/** Layers that share their numbers share this. */
-export interface LayerKind {
-  readonly weight: Weight4bit | Matrix;
-  readonly dense: Float32Array;
-}
-
-export interface StackWork {
-  readonly op: OnnxOp;
-  /** Each entry is a layer with memory of its own. */
-  readonly layers: readonly LayerKind[];
-  readonly inputs: ReadonlyMap<number, Float32Array>;
-  /** What one measured unit is: a layer of a rotation, or the whole stack. */
-  readonly unitsPerRun: number;
-}
 
 export function onnxruntimeCandidate({ threads, shape: { m } }: Spec, work: StackWork): Candidate {
   const { op, layers, inputs, unitsPerRun } = work;
@@ -38,7 +24,7 @@ export function onnxruntimeCandidate({ threads, shape: { m } }: Spec, work: Stac
       const stack = await openStack(
         ort,
         layers.map((kind) => linears.get(kind)!),
-        { threads, m, inputs },
+        { m, inputs, session: onThreads(threads) },
       );
       const { n, k, row } = linears.get(layers[0]!)!;
       const relativeError = productError(await stack.first(), inputs.get(k)!, { m, n, k }, row);
@@ -47,6 +33,8 @@ export function onnxruntimeCandidate({ threads, shape: { m } }: Spec, work: Stac
     },
   };
 }
+
+const onThreads = (threads: number) => ({ intraOpNumThreads: threads, interOpNumThreads: 1 });
 
 /** The weights, their copy in the operator's own order, and the message they come in. */
 function expectMemory(op: OnnxOp, layers: readonly LayerKind[]): void {

@@ -1,9 +1,8 @@
 /** Other libraries that do the same. They are optional: one that is not installed is named as such and left out. */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join, sep } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
-
-export const peerFamilies = ["onnxruntime-node", "tfjs", "gpu.js", "plain-js"] as const;
-export type PeerFamily = (typeof peerFamilies)[number];
 
 const require = createRequire(import.meta.url);
 
@@ -17,6 +16,15 @@ export async function importPeer<Module>(name: string, load: () => Promise<Modul
 }
 
 /** The folder of an installed package. */
-export const folderOf = (name: string): string => require.resolve(`${name}/package.json`).replace(/package\.json$/, "");
+export const folderOf = (name: string): string => `${dirname(manifestOf(name))}${sep}`;
 
-export const versionOf = (name: string): string => (require(`${name}/package.json`) as { version: string }).version;
+export const versionOf = (name: string): string => (require(manifestOf(name)) as { version: string }).version;
+
+/** Not every package exports its package.json: it lies at the root of the folder that module names are looked for in. */
+function manifestOf(name: string): string {
+  const found = (require.resolve.paths(name) ?? [])
+    .map((folder) => join(folder, name, "package.json"))
+    .find((file) => existsSync(file));
+  if (found) return found;
+  throw halfbyteError("PACKAGE_NOT_INSTALLED", `${name} is not installed.`, { remedy: "pnpm install" });
+}

@@ -13,11 +13,8 @@ export function referenceCandidate(
     async prepare() {
       const backend = referenceBackend();
       const { run, dispose } = prepare(backend);
-      const subject = timed(async () => {
-        run();
-        await backend.synchronize();
-      });
-      return { subject, relativeError: null, version, dispose };
+      const subject = timed({ enqueue: run, wait: () => backend.synchronize() });
+      return { subject, relativeError: null, isElsewhere: true, version, dispose };
     },
   };
 }

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import type { Report, Row } from "./row.js";
-import { duration, sayShape } from "./table.js";
+import { duration, sayAdapter, sayShape } from "./table.js";
 
 const require = createRequire(import.meta.url);
 
@@ -20,8 +20,19 @@ export function htmlOf(report: Report): string {
 }
 
 const caption = (row: Row): string => {
-  const { format, dtype, shape, threads, temperature, memory } = row;
-  return [row.case, format, sayShape(shape), dtype, `${threads}T`, temperature, memory].filter(Boolean).join(" ");
+  const { format, dtype, shape, threads, temperature, memory, timing } = row;
+  return [
+    row.case,
+    format,
+    sayShape(shape),
+    dtype,
+    `${threads}T`,
+    temperature,
+    memory,
+    timing === "wall clock" ? "" : timing,
+  ]
+    .filter(Boolean)
+    .join(" ");
 };
 
 interface Bar {
@@ -70,6 +81,7 @@ function page(report: Report, charts: readonly TopLevelSpec[]): string {
   const { machine, versions, rows, failures } = report;
   const facts = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.os}`,
+    ...(machine.adapter ? [sayAdapter(machine.adapter), machine.adapter.host] : []),
     ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
   ];
   return `<!doctype html>

@@ -15,7 +15,14 @@ export const machineFacts = (): Omit<Machine, "floors" | "floorsMissing"> => ({
   os: `${type()} ${release()}`,
 });
 
-const peerPackages = ["onnxruntime-node", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm", "gpu.js"];
+const peerPackages = [
+  "onnxruntime-node",
+  "onnxruntime-web",
+  "@tensorflow/tfjs-core",
+  "@tensorflow/tfjs-backend-wasm",
+  "@tensorflow/tfjs-backend-webgpu",
+  "gpu.js",
+];
 
 export async function versions(): Promise<Record<string, string>> {
   const floors = floorLibrary();

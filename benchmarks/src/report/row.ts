@@ -1,7 +1,8 @@
 /** The report of a run: what `--json` writes. report.schema.json says the same in JSON Schema. */
 import type { Accuracy, Float } from "@halfbyte/core";
-import type { FloorKind } from "../floors/library.js";
+import type { FloorKind } from "../floors/kinds.js";
 import type { MachineFloor } from "../floors/machine-floors.js";
+import type { Timing } from "../measure/clock.js";
 import type { Dimensions, SuiteName, Temperature } from "../spec.js";
 
 export interface PeerFigure {
@@ -52,6 +53,8 @@ export interface Row {
   readonly temperature: Temperature;
   /** Where outputs lie: fresh ones from the pool, or the caller's own again. Null where there are none. */
   readonly memory: "pool" | "into" | null;
+  /** How all times of the row were taken. Absent: by the wall's clock. */
+  readonly timing?: Timing;
   readonly medianNs: number;
   readonly minNs: number;
   readonly runs: number;
@@ -73,6 +76,30 @@ export interface Row {
   readonly verdicts: readonly Verdict[];
 }
 
+/** The GPU, or what plays one. */
+export interface Adapter {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** It renders on the CPU: its figures say nothing about any GPU. */
+  readonly isSoftware: boolean;
+  /** Those the device was opened with. */
+  readonly features: readonly string[];
+  readonly limits: { readonly [limit: string]: number };
+  /** The browser, or Node and Dawn, with version. */
+  readonly host: string;
+}
+
+/** A file as it would be delivered. */
+export interface BundleSize {
+  readonly what: string;
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  /** The target; gzipBytes stay below. */
+  readonly gzipLimit: number;
+}
+
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -81,6 +108,8 @@ export interface Machine {
   /** Null without the loops; `floorsMissing` says why. */
   readonly floors: readonly MachineFloor[] | null;
   readonly floorsMissing: string | null;
+  /** Where a GPU was measured. */
+  readonly adapter?: Adapter;
 }
 
 export interface Failure {
@@ -94,4 +123,5 @@ export interface Report {
   readonly rows: readonly Row[];
   /** Cases that could not be measured. */
   readonly failures: readonly Failure[];
+  readonly bundles?: readonly BundleSize[];
 }

@@ -2,13 +2,14 @@
 import Table from "cli-table3";
 import type { MachineFloor } from "../floors/machine-floors.js";
 import type { Dimensions, SuiteName } from "../spec.js";
-import type { Machine, PeerFigure, Report, Row, Verdict } from "./row.js";
+import type { Adapter, BundleSize, Machine, PeerFigure, Report, Row, Verdict } from "./row.js";
 
 /** Prints the machine, the rows suite by suite, the targets, and what is missing. */
 export function printReport(report: Report): void {
   for (const line of machineLines(report)) console.log(line);
-  for (const suite of new Set(report.rows.map((row) => row.suite))) printSuite(suite, report.rows);
-  printVerdicts(report.rows);
+  for (const suite of new Set(report.rows.map((row) => row.suite))) printSuite(suite, report);
+  printVerdicts(report);
+  for (const bundle of report.bundles ?? []) console.log(sayBundle(bundle));
   for (const { case: name, reason } of report.failures) console.log(`could not be measured: ${name}: ${reason}`);
 }
 
@@ -19,23 +20,44 @@ function machineLines({ machine, versions }: Report): string[] {
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join("; "),
+    ...(machine.adapter ? adapterLines(machine.adapter) : []),
     ...floorLines(machine),
   ];
 }
 
-function floorLines({ floors, floorsMissing }: Machine): string[] {
+const adapterLines = (adapter: Adapter): string[] => [
+  `adapter: ${sayAdapter(adapter)}; ${adapter.host}`,
+  `features: ${adapter.features.join(", ") || "none"}; ${Object.entries(adapter.limits)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ")}`,
+];
+
+/** With the word that it is no GPU, where it is none. */
+export function sayAdapter({ vendor, architecture, device, description, isSoftware }: Adapter): string {
+  const name = [...new Set([vendor, architecture, device, description])].filter((part) => part !== "").join(" ");
+  return `${name || "unnamed"}${isSoftware ? " (SOFTWARE ADAPTER: it computes on the CPU)" : ""}`;
+}
+
+/** What a table of figures begins with where a GPU, or what plays one, was measured. */
+const onAdapter = ({ adapter }: Machine): string => (adapter ? `, ${sayAdapter(adapter)}` : "");
+
+const sayBundle = ({ what, bytes, gzipBytes, gzipLimit }: BundleSize): string =>
+  `${what}: ${bytes} bytes minified, ${gzipBytes} gzipped; target < ${gzipLimit}: ${gzipBytes < gzipLimit ? "met" : "MISSED"}`;
+
+function floorLines({ floors, floorsMissing, adapter }: Machine): string[] {
   if (!floors) return [`floors: none, ${floorsMissing}`];
   const say = ({ kind, temperature, rate, unit }: MachineFloor) =>
     `${kind}${kind === "read" ? ` ${temperature}` : ""} ${rate.toFixed(0)} ${unit}`;
   return [...new Set(floors.map(({ threads }) => threads))].map((threads) => {
     const own = floors.filter((floor) => floor.threads === threads);
-    return `floors, ${threads} thread${threads === 1 ? "" : "s"}: ${own.map(say).join(", ")}`;
+    const where = adapter ? "of the adapter" : `${threads} thread${threads === 1 ? "" : "s"}`;
+    return `floors, ${where}: ${own.map(say).join(", ")}`;
   });
 }
 
-function printSuite(suite: SuiteName, rows: readonly Row[]): void {
+function printSuite(suite: SuiteName, { rows, machine }: Report): void {
   const own = rows.filter((row) => row.suite === suite);
-  console.log(`\n${suite}`);
+  console.log(`\n${suite}${onAdapter(machine)}`);
   const head = [
     "case",
     "shape",
@@ -44,6 +66,7 @@ function printSuite(suite: SuiteName, rows: readonly Row[]): void {
     "",
     "memory",
     "tier",
+    "timing",
     "median",
     "min",
     "rate",
@@ -52,7 +75,7 @@ function printSuite(suite: SuiteName, rows: readonly Row[]): void {
     "error",
     "peers (× our time)",
   ];
-  printTable(head, own.map(cells), [7, 8, 9, 11, 12]);
+  printTable(head, own.map(cells), [8, 9, 10, 12, 13]);
   const missing = new Map(own.flatMap(({ notMeasured }) => notMeasured.map(({ name, reason }) => [name, reason])));
   for (const [name, reason] of missing) console.log(`  peer not measured: ${name}: ${reason}`);
   for (const { invalid, case: name } of own) if (invalid) console.log(`  invalid: ${name}: ${invalid}`);
@@ -68,6 +91,7 @@ function cells(row: Row): string[] {
     row.temperature,
     row.memory ?? "",
     row.tier,
+    row.timing ?? "wall clock",
     duration(row.medianNs),
     duration(row.minNs),
     rateOf(row),
@@ -112,12 +136,16 @@ function rateOf({ suite, shape: { m, n, k }, medianNs }: Row): string {
   }
 }
 
-function printVerdicts(rows: readonly Row[]): void {
+function printVerdicts({ rows, machine }: Report): void {
   const judged = rows.filter(({ verdicts }) => verdicts.length > 0);
   if (judged.length === 0) return;
-  console.log("\ntargets");
+  console.log(`\ntargets${onAdapter(machine)}`);
   const lines = judged.flatMap((row) => row.verdicts.map((verdict) => verdictCells(row, verdict)));
-  printTable(["target", "shape", "dtype", "thr", "memory", "measure", "figure", "bound", "ratio", ""], lines, [6, 8]);
+  printTable(
+    ["target", "shape", "dtype", "thr", "memory", "timing", "measure", "figure", "bound", "ratio", ""],
+    lines,
+    [7, 9],
+  );
   const all = judged.flatMap(({ verdicts }) => verdicts);
   const count = (met: boolean | null) => all.filter((verdict) => verdict.met === met).length;
   console.log(`${count(true)} met, ${count(false)} missed, ${count(null)} unknown`);
@@ -130,6 +158,7 @@ function verdictCells(row: Row, { target, measure, figure, bound, ratio, met, re
     row.dtype,
     String(row.threads),
     row.memory ?? "",
+    row.timing ?? "wall clock",
     measure,
     figure === null ? "" : String(Number(figure.toPrecision(3))),
     bound,

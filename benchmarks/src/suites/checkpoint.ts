@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { fromFloat32, halfbyteError, layoutSafetensors } from "@halfbyte/core";
 import type { Measurement } from "../case.js";
 import { halfbyteCommand } from "../halfbyte-command.js";
+import { nanosecondsOf } from "../measure/clock.js";
 import { median } from "../measure/statistics.js";
-import { nanosecondsOf } from "../measure/subject.js";
 import { normalValues } from "../product.js";
 import type { Spec } from "../spec.js";
 

@@ -8,7 +8,7 @@ import type { Bench, Candidate, Own, Prepared } from "../case.js";
 import { disposeAll } from "../kernel-calls.js";
 import { timed } from "../measure/subject.js";
 import { ownErrors } from "../own-errors.js";
-import { type LayerKind, onnxruntimeCandidate } from "../peers/onnxruntime.js";
+import type { LayerKind, PeerSet } from "../peers/peer-set.js";
 import { activationsOf } from "../product.js";
 import type { Spec } from "../spec.js";
 import { denseValues, hostWeight, storedBytes, weightsOn } from "../weights.js";
@@ -30,7 +30,13 @@ export async function prepareArchitecture(architecture: Architecture, spec: Spec
     ours: token.ours,
     floor: { kind: "read", work: shapes.reduce((sum, { n, k }) => sum + storedBytes(n, k), 0), temperature: "warm" },
     otherFloors: [],
-    candidates: await candidatesOf(spec, shapes, weights, new Map([...inputs].map(([k, { values }]) => [k, values]))),
+    candidates: await candidatesOf(
+      bench.peerSet,
+      spec,
+      shapes,
+      weights,
+      new Map([...inputs].map(([k, { values }]) => [k, values])),
+    ),
     // A stack of float32 weights alone may take most of the memory.
     peersAtOnce: 1,
     ...(await ownErrors(token.first, inputs.get(shapes[0]!.k)!, weights[0]!, { m: 1, ...shapes[0]! }, accuracy)),
@@ -74,13 +80,18 @@ function tokenOf({ backend }: Bench, { accuracy }: Spec, weights: readonly Quant
     if (out) multiply(weight, { out });
     else reused.set(n, multiply(weight));
   }
-  const pool = timed(async () => {
-    for (const weight of weights) multiply(weight).dispose();
-    await backend.synchronize();
+  const wait = () => backend.synchronize();
+  const pool = timed({
+    enqueue: () => {
+      for (const weight of weights) multiply(weight).dispose();
+    },
+    wait,
   });
-  const into = timed(async () => {
-    for (const weight of weights) multiply(weight, { out: reused.get(weight.shape[0]!)! });
-    await backend.synchronize();
+  const into = timed({
+    enqueue: () => {
+      for (const weight of weights) multiply(weight, { out: reused.get(weight.shape[0]!)! });
+    },
+    wait,
   });
   const ours: Own[] = [
     { memory: "pool", subject: pool },
@@ -92,6 +103,7 @@ function tokenOf({ backend }: Bench, { accuracy }: Spec, weights: readonly Quant
 }
 
 async function candidatesOf(
+  { onnx }: PeerSet,
   spec: Spec,
   shapes: readonly LinearShape[],
   weights: readonly QuantizedTensor[],
@@ -103,5 +115,5 @@ async function candidatesOf(
       kinds.set(named(shape), { weight: await hostWeight(weights[i]!), dense: await denseValues(weights[i]!) });
   const layers = shapes.map((shape) => kinds.get(named(shape))!);
   const ops = ["MatMulBnb4", "MatMulNBits level 4", "MatMul"] as const;
-  return ops.map((op) => onnxruntimeCandidate(spec, { op, layers, inputs, unitsPerRun: 1 }));
+  return ops.map((op) => onnx(spec, { op, layers, inputs, unitsPerRun: 1 }));
 }

@@ -6,8 +6,8 @@ import { relativeError } from "../measure/statistics.js";
 import { referenceCandidate } from "../peers/reference.js";
 import { normalValues } from "../product.js";
 import { copiesOf, type Spec } from "../spec.js";
-import { copiesOfAll, readFloats } from "../weights.js";
-import { type Decoded, type Encoded, type FormatCodec, formatCodec } from "./format-codec.js";
+import { copiesOfAll, madeOn, readFloats } from "../weights.js";
+import { type Decoded, type Encoded, formatCodec } from "./format-codec.js";
 
 export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepared> {
   const { shape, dtype, temperature } = spec;
@@ -17,7 +17,8 @@ export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepa
   const codec = formatCodec(backend, format);
   const copies = copiesOf(codec.storedBytes(n * k, k), temperature);
   const values = normalValues(n * k, 1);
-  const weights = await copiesOfAll(encoded(backend, codec, values, spec), copies);
+  const first = await madeOn(backend, (on) => encoded(on, values, spec));
+  const weights = await copiesOfAll(first, copies);
   const calls = kernelCalls<Decoded>(backend, copies, (copy, into) =>
     codec.decode(weights[copy]!, [n, k], dtype, into),
   );
@@ -28,7 +29,7 @@ export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepa
     candidates: [
       referenceCandidate((host) => {
         const own = formatCodec(host, format);
-        const weight = encoded(host, own, values, spec);
+        const weight = encoded(host, values, spec);
         return {
           run: () => own.decode(weight, [n, k], dtype).out.dispose(),
           dispose: () => disposeAll([own, ...Object.values(weight)]),
@@ -45,7 +46,8 @@ export async function prepareDequantize(spec: Spec, bench: Bench): Promise<Prepa
   };
 }
 
-function encoded(backend: Backend, codec: FormatCodec, values: Float32Array, { shape: { n, k } }: Spec): Encoded {
+function encoded(backend: Backend, values: Float32Array, { shape: { n, k }, format }: Spec): Encoded {
+  using codec = formatCodec(backend, getFormat(format!));
   using x = backend.tensor("float32", [n, k], values);
   return codec.encode(x);
 }

@@ -2,12 +2,11 @@
 import type { Accuracy, Float, Ops, QuantizedTensor } from "@halfbyte/core";
 import type { Bench, Candidate, Prepared } from "../case.js";
 import type { FloorRequest } from "../floors/floor.js";
-import type { FloorKind } from "../floors/library.js";
+import type { FloorKind } from "../floors/kinds.js";
 import { disposeAll, kernelCalls } from "../kernel-calls.js";
 import { onnxOps } from "../onnx/linear.js";
 import { ownErrors } from "../own-errors.js";
-import { gpuJsCandidate, plainCandidate, tfjsCandidate } from "../peers/dense.js";
-import { onnxruntimeCandidate } from "../peers/onnxruntime.js";
+import type { PeerSet } from "../peers/peer-set.js";
 import { type Activations, activationsOf } from "../product.js";
 import { copiesOf, type Spec } from "../spec.js";
 import { denseValues, hostWeight, storedBytes, weightsOn } from "../weights.js";
@@ -39,7 +38,7 @@ export async function prepareGemm4bit(spec: Spec, bench: Bench): Promise<Prepare
         ? { kind: "read", work: storedBytes(n, k), temperature }
         : { kind: arithmetic[accuracy], work: multiplies, temperature: "warm" },
     otherFloors: m === 1 ? [] : otherFloors(accuracy, multiplies),
-    candidates: await candidatesOf(spec, activations, weights),
+    candidates: await candidatesOf(bench.peerSet, spec, activations, weights),
     ...(await ownErrors(calls.outputs.out, activations, weights[0]!, shape, accuracy)),
     accuracy,
     dispose() {
@@ -55,6 +54,7 @@ const otherFloors = (accuracy: Accuracy, work: number): FloorRequest[] =>
 
 /** Every peer multiplies with f32 activations of the same values. */
 async function candidatesOf(
+  peers: PeerSet,
   spec: Spec,
   { values: x }: Activations,
   weights: readonly QuantizedTensor[],
@@ -65,9 +65,9 @@ async function candidatesOf(
   const onnx = onnxOps.map((op) => {
     const bytes = op === "MatMul" ? 4 * shape.n * shape.k : storedBytes(shape.n, shape.k);
     const copies = copiesOf(bytes, temperature);
-    return onnxruntimeCandidate(spec, { op, layers: Array(copies).fill(kind), inputs, unitsPerRun: copies });
+    return peers.onnx(spec, { op, layers: Array(copies).fill(kind), inputs, unitsPerRun: copies });
   });
   if (temperature === "cold" || spec.threads > 1) return onnx;
   const product = { shape, x, weight: kind.dense };
-  return [...onnx, tfjsCandidate(product), gpuJsCandidate(product), plainCandidate(product)];
+  return [...onnx, ...peers.dense(product)];
 }

@@ -4,21 +4,13 @@ import { architectureOf, architectures } from "../architectures.js";
 import type { Suite } from "../case.js";
 import { type Dimensions, keyOf, type Spec, type SuiteName, type Temperature } from "../spec.js";
 import { checkpointCase, measureCheckpoint } from "./checkpoint.js";
-import { prepareDecode } from "./decode.js";
-import { prepareDequantize } from "./dequantize.js";
-import { prepareGemm4bit } from "./gemm-4bit.js";
-import { int8Cases, prepareInt8 } from "./int8.js";
-import { optimizerCases, prepareOptimizer } from "./optimizer.js";
-import { prepareQuantize } from "./quantize.js";
+import { int8Cases } from "./int8.js";
+import { optimizerCases } from "./optimizer.js";
+import { portableSuites } from "./portable.js";
 import { measureStartup, startupCases } from "./startup.js";
 
 export const suites: Readonly<Record<SuiteName, Suite>> = {
-  quantize: { prepare: prepareQuantize },
-  dequantize: { prepare: prepareDequantize },
-  "gemm-4bit": { prepare: prepareGemm4bit },
-  int8: { prepare: prepareInt8 },
-  optimizer: { prepare: prepareOptimizer },
-  decode: { prepare: prepareDecode },
+  ...portableSuites,
   checkpoint: { measure: measureCheckpoint },
   startup: { measure: measureStartup },
 };

@@ -2,8 +2,7 @@
 import type { ArrayOf, Backend, DType, Float, Ops, Tensor } from "@halfbyte/core";
 import type { Bench, Candidate, Prepared } from "../case.js";
 import { disposeAll, type KernelCalls, kernelCalls } from "../kernel-calls.js";
-import { gpuJsCandidate, plainCandidate, tfjsCandidate } from "../peers/dense.js";
-import { onnxruntimeCandidate } from "../peers/onnxruntime.js";
+import type { PeerSet } from "../peers/peer-set.js";
 import { type Activations, activationsOf, normalValues, productError } from "../product.js";
 import type { Spec } from "../spec.js";
 import { readFloats } from "../weights.js";
@@ -20,7 +19,7 @@ export async function prepareInt8(spec: Spec, bench: Bench): Promise<Prepared> {
     ours: calls.ours,
     floor: { kind: m === 1 ? "read" : "dot-int8", work: m === 1 ? n * k + 4 * n : m * n * k, temperature: "warm" },
     otherFloors: [],
-    candidates: spec.case === "linear8bit" ? candidatesOf(spec, operands) : [],
+    candidates: spec.case === "linear8bit" ? candidatesOf(bench.peerSet, spec, operands) : [],
     relativeError: await errorOf(calls.outputs.out, spec, operands),
     accuracy: null,
     dispose() {
@@ -65,15 +64,15 @@ function layerCalls({ backend, x, b }: Operands, dtype: Float): KernelCalls<Laye
 const coreCalls = ({ backend, a, b }: Operands): KernelCalls<Ops["int8LinearMatmul"]["out"]> =>
   kernelCalls(backend, 1, (_, into) => backend.kernels.int8LinearMatmul({ a: a.q, b: b.q }, into));
 
-function candidatesOf(spec: Spec, { activations: { values: x }, dense }: Operands): Candidate[] {
+function candidatesOf(peers: PeerSet, spec: Spec, { activations: { values: x }, dense }: Operands): Candidate[] {
   const { shape, threads } = spec;
   const layers = [{ weight: shape, dense }];
   const inputs = new Map([[shape.k, x]]);
   const onnx = (["MatMulNBits 8 bit level 4", "MatMul"] as const).map((op) =>
-    onnxruntimeCandidate(spec, { op, layers, inputs, unitsPerRun: 1 }),
+    peers.onnx(spec, { op, layers, inputs, unitsPerRun: 1 }),
   );
   const product = { shape, x, weight: dense };
-  return threads > 1 ? onnx : [...onnx, tfjsCandidate(product), gpuJsCandidate(product), plainCandidate(product)];
+  return threads > 1 ? onnx : [...onnx, ...peers.dense(product)];
 }
 
 /** Of the layer against the product of the floats, which is what LLM.int8() loses; of the core against the integers, which is nothing. */

@@ -38,10 +38,7 @@ export async function prepareOptimizer(spec: Spec, { backend }: Bench): Promise<
   const own = update(backend);
   own.run();
   const error = await firstStepError(own.param, size);
-  const subject = timed(async () => {
-    own.run();
-    await backend.synchronize();
-  });
+  const subject = timed({ enqueue: own.run, wait: () => backend.synchronize() });
   return {
     ours: [{ memory: null, subject }],
     // A copy reads and writes: its work is half the traffic.

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
 import type { Bench, Measurement } from "../case.js";
+import { floorLibrary } from "../floors/library.js";
 import { halfbyteCommand } from "../halfbyte-command.js";
 import { interleave } from "../measure/interleave.js";
 import { median } from "../measure/statistics.js";
@@ -111,7 +112,7 @@ function startOnce(threads: number, cache: string): FirstSteps {
 const callsPerRun = 200;
 
 /** Sixty-four elements: nothing beside what surrounds them. Calls of C are made in the same number. */
-async function measureCall({ backend, floors, rounds }: Bench): Promise<Measurement> {
+async function measureCall({ backend, rounds }: Bench): Promise<Measurement> {
   const { kernels } = backend;
   using code = backend.tensor(
     "float32",
@@ -126,7 +127,8 @@ async function measureCall({ backend, floors, rounds }: Bench): Promise<Measurem
     for (let i = 0; i < callsPerRun; i++) kernels.dequantizeBlockwise(args, into);
     await backend.synchronize();
   }, callsPerRun);
-  const native = typeof floors === "string" ? [] : [timed(() => repeat(callsPerRun, floors.call), callsPerRun)];
+  const library = floorLibrary();
+  const native = typeof library === "string" ? [] : [timed(() => repeat(callsPerRun, library.call), callsPerRun)];
   const [times, calls] = await interleave([ours, ...native], { rounds, warm: true });
   for (const tensor of [codes, absmax, into.out]) tensor.dispose();
   const floor: FloorFigure | null = calls ? { kind: "c-call", medianNs: median(calls) } : null;
