@@ -27,7 +27,11 @@ try {
 }
 
 async function pictures(opened: Browser, colorScheme: "light" | "dark"): Promise<void> {
-  const context = await opened.newContext({ colorScheme, viewport: { width: 1180, height: 820 }, reducedMotion: "reduce" });
+  const context = await opened.newContext({
+    colorScheme,
+    viewport: { width: 1180, height: 820 },
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   await page.goto(url);
   await page.getByText("Ready, on").waitFor();

@@ -21,7 +21,7 @@ export interface OperationVerdict {
   readonly op: string;
   readonly kernel?: string;
   readonly variant?: string;
-  readonly verdict: "passed" | "demoted" | "unavailable";
+  readonly verdict: "untested" | "passed" | "demoted" | "unavailable";
   readonly reason?: string;
   readonly ns?: number;
 }

@@ -1,14 +1,15 @@
 /** What the self-test found, operation by operation. */
-import * as backendWebgpu from "@halfbyte/backend-webgpu";
+import { variantsOf } from "@halfbyte/backend-webgpu";
 import { type Backend, opNames } from "@halfbyte/core";
 import type { OperationVerdict } from "./adapter-calls.js";
 import { withArguments } from "./operation-arguments.js";
 
 /** The WebGPU backend tries every variant of a kernel and tells of each; of another backend one knows which kernel it would run. */
 export function operationVerdicts(backend: Backend): readonly OperationVerdict[] {
-  const { variantsOf } = backendWebgpu as { readonly variantsOf?: (backend: Backend) => readonly OperationVerdict[] };
-  if (backend.name !== "webgpu" || !variantsOf) return opNames.map((op) => explained(backend, op));
-  const tried = variantsOf(backend);
+  const tried = variantsOf(backend).map(({ reason, ...verdict }) => ({
+    ...verdict,
+    ...(reason && { reason: reason.message }),
+  }));
   const others = opNames.filter((op) => !tried.some((verdict) => verdict.op === op));
   return [...tried, ...others.map((op) => explained(backend, op))];
 }

@@ -32,7 +32,7 @@ function operationRows(
   );
 }
 
-const marks = { passed: "good", demoted: "bad", unavailable: "" } as const;
+const marks = { passed: "good", untested: "", demoted: "bad", unavailable: "" } as const;
 
 const variantCells = ({ kernel, variant, verdict, reason, ns }: OperationVerdict): HTMLElement[] => [
   ...cells("td", [kernel ?? "–", variant ?? "–"]),
