@@ -57,6 +57,31 @@ describe("float32 by integers", () => {
     expect(firstDifference(await run("reciprocal(a)", a), want)).toBeUndefined();
   });
 
+  it("sum is Math.fround of the exact one", async () => {
+    const [a, b] = [patterns(count, 8), patterns(count, 9)];
+    const want = bitsOf(floatsOf(a).map((value, i) => value + floatsOf(b)[i]!));
+    expect(firstDifference(await run("sum(a, second[i])", a, b), want)).toBeUndefined();
+  });
+
+  it("sum rounds once where exponents are close, and cancels exactly", async () => {
+    const a = patterns(count, 10);
+    const b = patterns(count, 11).map((word, i) => beside(word, a[i]!));
+    const want = bitsOf(floatsOf(a).map((value, i) => value + floatsOf(b)[i]!));
+    expect(firstDifference(await run("sum(a, second[i])", a, b), want)).toBeUndefined();
+  });
+
+  it("from_i32 is Math.fround, with every bit as the leading one and around every tie", async () => {
+    const random = patterns(count, 12);
+    const ties = Array.from({ length: 32 }, (_, bit) => [-1, 0, 1].map((near) => (1 << bit) + near)).flat();
+    const halves = Array.from({ length: 8 }, (_, lost) =>
+      [0x1000000, 0x1000001].map((kept) => (kept << lost) | ((1 << lost) >> 1)),
+    );
+    const near = halves.flat().flatMap((tie) => [-1, 0, 1].flatMap((step) => [tie + step, -tie - step]));
+    const a = Uint32Array.from([...random, ...random.map((word, i) => word >>> (i & 31)), ...ties, ...near]);
+    const want = wordsOf(Float32Array.from(a, (word) => word | 0));
+    expect(firstDifference(await run("from_i32(i32(a))", a), (i) => want[i]!)).toBeUndefined();
+  });
+
   it("orders keys as the values are ordered, and inverts them", async () => {
     const a = patterns(count, 6).filter((word) => (word & 0x7fffffff) <= 0x7f800000);
     const keys = await run("ordered_key(a)", a);
@@ -76,6 +101,13 @@ function nearSmallest(word: number, a: number, name: string): number {
   const spread = (word >>> 3) % 30;
   const exponentOfA = (a >>> 23) & 0xff;
   const exponent = name === "product" ? 130 - exponentOfA - spread : exponentOfA + 124 + spread;
+  return (word & 0x807fffff) | (Math.min(254, Math.max(0, exponent)) << 23);
+}
+
+/** `word` with an exponent at most 26 from that of `a`, and now and then its opposite or a neighbour of that. */
+function beside(word: number, a: number): number {
+  if ((word & 7) === 0) return (a ^ 0x80000000) + ((word >>> 3) % 3) - 1;
+  const exponent = ((a >>> 23) & 0xff) + ((word >>> 3) % 53) - 26;
   return (word & 0x807fffff) | (Math.min(254, Math.max(0, exponent)) << 23);
 }
 

@@ -94,6 +94,46 @@ fn reciprocal(a: u32) -> u32 {
   return quotient(ONE, a);
 }
 
+// a + b, rounded half to even.
+fn sum(a: u32, b: u32) -> u32 {
+  let a_is_larger = (a & ~SIGN) >= (b & ~SIGN);
+  let large = select(b, a, a_is_larger);
+  let small = select(a, b, a_is_larger);
+  let top = large & ~SIGN;
+  let bottom = small & ~SIGN;
+  if (top > INFINITY || (bottom == INFINITY && large != small)) { return NOT_A_NUMBER; }
+  if (top == INFINITY) { return large; }
+  // Of two zeros the sum is negative when both are.
+  if (bottom == 0u) { return select(large, large & small, top == 0u); }
+  return sum_of_finite(large, small);
+}
+
+// Neither is zero; |large| >= |small|. Six bits below the mantissas are enough: what is shifted beyond them only has to be seen.
+fn sum_of_finite(large: u32, small: u32) -> u32 {
+  let a = unpack(large & ~SIGN);
+  let b = unpack(small & ~SIGN);
+  let apart = min(u32(a.exponent - b.exponent), 31u);
+  let addend = b.mantissa << 6u;
+  let aligned = (addend >> apart) | u32((addend & ((1u << apart) - 1u)) != 0u);
+  let total = (a.mantissa << 6u) + select(aligned, 0u - aligned, ((large ^ small) & SIGN) != 0u);
+  if (total == 0u) { return 0u; }
+  return (large & SIGN) | pack_integer(total, a.exponent - 156);
+}
+
+// integer * 2^exponent, rounded half to even; the integer is not zero.
+fn pack_integer(integer: u32, exponent: i32) -> u32 {
+  let shift = countLeadingZeros(integer);
+  let mantissa = integer << shift;
+  return pack(mantissa >> 8u, (mantissa & 0xffu) << 16u, exponent + 158 - i32(shift));
+}
+
+// The nearest number to an integer.
+fn from_i32(value: i32) -> u32 {
+  if (value == 0) { return 0u; }
+  let sign = u32(value) & SIGN;
+  return sign | pack_integer(select(u32(value), 0u - u32(value), sign != 0u), 0);
+}
+
 // Unsigned integers in the order of the values; both zeros have the key of +0. NaN lies outside: test for it first.
 fn ordered_key(bits: u32) -> u32 {
   if ((bits << 1u) == 0u) { return SIGN; }
