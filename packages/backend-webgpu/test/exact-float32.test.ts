@@ -1,5 +1,6 @@
 import { fromFloat32, toFloat32 } from "@halfbyte/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { fusedMultiplyAdd } from "../../core/src/reference/float32.js";
 import { dispatch, moduleText, noAdapter, openDevice } from "./exact-adapter.js";
 import { floatsOf, patterns, wordsOf } from "./exact-patterns.js";
 
@@ -110,6 +111,39 @@ function beside(word: number, a: number): number {
   const exponent = ((a >>> 23) & 0xff) + ((word >>> 3) % 53) - 26;
   return (word & 0x807fffff) | (Math.min(254, Math.max(0, exponent)) << 23);
 }
+
+describe("fused_multiply_add by integers", () => {
+  beforeEach(({ skip }) => {
+    if (!device) skip(noAdapter);
+  });
+
+  /** The third operand is made in the shader and here: an operand, moved near the product's exponent, or to cancel it. */
+  const cases = [
+    ["of any operands", (_product: number, word: number) => word],
+    ["where the product and the addend are close", (product: number, word: number) => beside(word, bitsOfOne(product))],
+    ["where they cancel", (product: number, word: number) => (bitsOfOne(product) ^ 0x80000000) + (word % 3) - 1],
+    ["where the addend is half a unit of the product's last place", (product: number) => tieOf(bitsOfOne(product))],
+  ] as const;
+
+  it.for(cases)("has the one rounding of core's, %s", async ([, third]) => {
+    const [a, b, other] = [patterns(count / 4, 13), patterns(count / 4, 14), patterns(count / 4, 15)];
+    const c = other.map((word, i) => third(floatsOf(a)[i]! * floatsOf(b)[i]!, word));
+    const second = new Uint32Array([...b, ...c]);
+    const want = bitsOf(floatsOf(a).map((value, i) => fusedMultiplyAdd(value, floatsOf(b)[i]!, floatsOf(c)[i]!)));
+    const got = await dispatch(device!, {
+      modules: modules + moduleText("fused_multiply_add"),
+      first: a,
+      second,
+      body: `result[i] = fused_multiply_add(first[i], second[i], second[i + ${a.length}u]);`,
+    });
+    expect(firstDifference(got, want)).toBeUndefined();
+  });
+});
+
+const bitsOfOne = (value: number): number => wordsOf(Float32Array.of(value))[0]!;
+
+/** A power of two, 24 below the leading bit of `word`. */
+const tieOf = (word: number): number => Math.max(1, ((word >>> 23) & 0xff) - 24) << 23;
 
 describe("float16 and bfloat16 by integers", () => {
   beforeEach(({ skip }) => {

@@ -9,9 +9,20 @@ const floatTokens =
   /\b(f16|f32|mat\dx\d\w*|vec\df|vec\dh|bitcast|(un)?pack\w*(float|norm)|fma|sqrt|inverseSqrt|round|floor|exp2?|log2?|pow|ldexp|frexp)\b|\b\d+\.|\.\d|\b\d+[fh]\b|\b\d+e[+-]?\d/g;
 
 /** The types a declaration may name, records and pointers of integers included. */
-const integerTypes = ["u32", "i32", "bool", "Unpacked", "BlockScale", "ptr", "function", "array"];
+const integerTypes = [
+  "u32",
+  "i32",
+  "bool",
+  "Unpacked",
+  "MantissaProduct",
+  "Wide",
+  "BlockScale",
+  "ptr",
+  "function",
+  "array",
+];
 
-describe.for(["float32", "float16", "decision4bit"])("%s.wgsl", (name) => {
+describe.for(["float32", "fused_multiply_add", "float16", "decision4bit"])("%s.wgsl", (name) => {
   const text = withoutComments(moduleText(name));
 
   it("names no float type, literal or function", () => {

@@ -47,19 +47,28 @@ fn product(a: u32, b: u32) -> u32 {
   return sign | product_of_magnitudes(unpack(small), unpack(large));
 }
 
-// The 48-bit product of two mantissas, from 12-bit halves, as high:low of 24 bits each.
-fn product_of_magnitudes(a: Unpacked, b: Unpacked) -> u32 {
-  let a_high = a.mantissa >> 12u;
-  let a_low = a.mantissa & 0xfffu;
-  let b_high = b.mantissa >> 12u;
-  let b_low = b.mantissa & 0xfffu;
+// high * 2^24 + low, the leading one in bit 22 or 23 of `high`.
+struct MantissaProduct {
+  high: u32,
+  low: u32,
+}
+
+// All 48 bits, from 12-bit halves.
+fn mantissa_product(a: u32, b: u32) -> MantissaProduct {
+  let a_high = a >> 12u;
+  let a_low = a & 0xfffu;
+  let b_high = b >> 12u;
+  let b_low = b & 0xfffu;
   let middle = a_high * b_low + a_low * b_high;
   let low = a_low * b_low + ((middle & 0xfffu) << 12u);
-  let high = a_high * b_high + (middle >> 12u) + (low >> 24u);
-  let rest = low & 0xffffffu;
+  return MantissaProduct(a_high * b_high + (middle >> 12u) + (low >> 24u), low & 0xffffffu);
+}
+
+fn product_of_magnitudes(a: Unpacked, b: Unpacked) -> u32 {
+  let exact = mantissa_product(a.mantissa, b.mantissa);
   let exponent = a.exponent + b.exponent - 127;
-  if (high >= LEADING_ONE) { return pack(high, rest, exponent + 1); }
-  return pack((high << 1u) | (rest >> 23u), (rest << 1u) & 0xffffffu, exponent);
+  if (exact.high >= LEADING_ONE) { return pack(exact.high, exact.low, exponent + 1); }
+  return pack((exact.high << 1u) | (exact.low >> 23u), (exact.low << 1u) & 0xffffffu, exponent);
 }
 
 // a / b, rounded half to even.
