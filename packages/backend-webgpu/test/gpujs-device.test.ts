@@ -111,6 +111,21 @@ test("operations take effect in call order, and see what was written in between"
   for (const tensor of results) tensor.dispose();
 });
 
+test("empty extents give the bias, or nothing", async () => {
+  await using backend = await open();
+  using bias = ones(backend, 3);
+  const product = (m: number, n: number, k: number, transpose = false) => {
+    using x = backend.zeros("float32", [m, transpose ? n : k]);
+    using weight = backend.zeros("float32", [n, k]);
+    return backend.kernels.gemm({ x, weight, transpose, ...((transpose ? k : n) === 3 && { bias }) }).out.read();
+  };
+  expect(await product(2, 3, 0)).toEqual(new Float32Array(6).fill(1));
+  expect(await product(2, 0, 3, true)).toEqual(new Float32Array(6).fill(1));
+  expect(await product(0, 3, 4)).toHaveLength(0);
+  expect(await product(2, 0, 4)).toHaveLength(0);
+  expect(await product(0, 0, 0)).toHaveLength(0);
+});
+
 test("work gives way to the event loop", async () => {
   await using backend = await open();
   using weight = nf4(backend, 256, 4096);

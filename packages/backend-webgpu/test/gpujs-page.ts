@@ -1,4 +1,4 @@
-/** What gpujs-chromium.test.ts runs in a page, bundled and minified as an application would. */
+/** What gpujs-minified.test.ts runs in a page, bundled and minified as an application would. */
 import { isHalfbyteError, openBackend } from "@halfbyte/core";
 import { webgpu } from "../src/index.js";
 import { decode, decodings, multiply, products } from "./gpujs-jobs.js";

@@ -54,7 +54,7 @@ export class Engine {
   /** Values for kernels. Without a GPU they stay the array they are. */
   async resident(values: Float32Array): Promise<Resident> {
     const { byteLength } = values;
-    const value = this.#webgl2 ? await this.#call(this.#copyKernel(), [values.length], [values]) : values;
+    const value = this.#webgl2 ? await this.#texture(values) : values;
     this.#residentBytes += byteLength;
     const release = () => {
       this.#residentBytes -= byteLength;
@@ -86,6 +86,13 @@ export class Engine {
     this.#kernels.clear();
     await this.#gpu.destroy();
     if (this.#webgl2) loseContext(this.#webgl2.context);
+  }
+
+  async #texture(values: Float32Array): Promise<unknown> {
+    const texture = await this.#call(this.#copyKernel(), [values.length], [values]);
+    const { context } = this.#webgl2!;
+    if (context.getError() !== context.OUT_OF_MEMORY) return texture;
+    throw halfbyteError("OUT_OF_MEMORY", `WebGL2 has no ${values.byteLength} bytes left for a texture.`);
   }
 
   async #call(kernel: GpuJsKernel, extents: readonly number[], values: readonly unknown[]): Promise<unknown> {

@@ -52,7 +52,7 @@ export async function multiply(engine: Engine, job: Product): Promise<void> {
   const [inner, outer] = job.transpose ? [job.n, job.k] : [job.k, job.n];
   for (const rows of ranges(job.m, rowsPerTile(inner))) {
     const sums = new Float64Array((rows.end - rows.begin) * outer);
-    await addProducts(engine, job, rows, sums);
+    if (inner > 0 && outer > 0) await addProducts(engine, job, rows, sums);
     store(job, rows.begin * outer, outer, sums);
   }
 }
