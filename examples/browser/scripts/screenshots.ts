@@ -9,6 +9,8 @@ import { buildPage } from "./build.js";
 import { serve } from "./serve.js";
 
 const images = join(root, "docs", "images");
+/** Around a part of the page. */
+const margin = 24;
 const webgpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
 const executablePath = findChromium();
@@ -51,12 +53,22 @@ async function quantize(page: Page): Promise<void> {
 }
 
 async function adapter(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Break a kernel on purpose" }).click();
+  await page.getByText("SELF_TEST_FAILED", { exact: true }).waitFor();
+  await shoot(page, "#adapter .adapter-head", "browser-adapter.png");
+  await shoot(page, "#adapter .kernels", "browser-kernels.png");
   await page.getByRole("button", { name: "Run the benchmark" }).click();
   await page.getByText("Done.", { exact: true }).waitFor({ timeout: 300_000 });
-  await shoot(page, "#adapter", "browser-adapter.png");
+  await page.mouse.move(0, 0);
+  await shoot(page, "#adapter .benchmark", "browser-benchmark.png");
 }
 
-/** A part of the page, however long. */
+/** A part of the page, however long, with a margin. */
 async function shoot(page: Page, selector: string, name: string): Promise<void> {
-  await page.locator(selector).screenshot({ path: join(images, name) });
+  const { x, y, width, height } = await page.locator(selector).evaluate((element) => {
+    const box = element.getBoundingClientRect();
+    return { x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height };
+  });
+  const clip = { x: x - margin, y: y - margin, width: width + 2 * margin, height: height + 2 * margin };
+  await page.screenshot({ path: join(images, name), clip, fullPage: true });
 }

@@ -35,8 +35,10 @@ export function part<E extends HTMLElement>(id: string, kind: new () => E): E {
   throw new Error(`The page has no ${kind.name} #${id}.`);
 }
 
-/** A table cell for each entry; numbers stand to the right. */
-export const cells = (tag: "td" | "th", entries: readonly (Child | { readonly number: string })[]): HTMLElement[] =>
+/** What stands in a cell of a table; numbers stand to the right. */
+export type Cell = Child | { readonly number: string };
+
+export const cells = (tag: "td" | "th", entries: readonly Cell[]): HTMLElement[] =>
   entries.map((entry) =>
     typeof entry === "object" && "number" in entry
       ? html(tag, { class: "number" }, entry.number)

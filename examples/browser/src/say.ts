@@ -2,7 +2,7 @@
 
 const units = ["bytes", "KB", "MB", "GB", "TB"];
 
-/** 4.43 MB; powers of 1000, as files are sold. */
+/** 4.43 MB; powers of 1000, as files are measured. */
 export function bytes(count: number): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${power === 0 ? count : significant(count / 1000 ** power)} ${units[power]}`;
@@ -24,7 +24,16 @@ export const milliseconds = (ms: number): string =>
   ms >= 1000 ? `${significant(ms / 1000)} s` : `${significant(ms)} ms`;
 
 export const shape = (dimensions: readonly number[]): string =>
-  dimensions.length === 0 ? "scalar" : dimensions.join(" × ");
+  dimensions.length === 0 ? "scalar" : dimensions.join("\u00a0×\u00a0");
 
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+/** 128 MiB; powers of 1024, as memory is. */
+export function memory(count: number): string {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10));
+  return `${Number((count / 1024 ** power).toFixed(2))} ${["bytes", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
+/** Reasons of a backend continue a sentence. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

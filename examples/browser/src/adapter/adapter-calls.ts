@@ -1,4 +1,5 @@
 /** What the page asks of the worker that looks at the adapter. */
+import type { Verdict } from "@halfbyte/backend-webgpu";
 import type { OpenReport, Reason } from "@halfbyte/core";
 import type { Call } from "../calls.js";
 
@@ -21,8 +22,9 @@ export interface OperationVerdict {
   readonly op: string;
   readonly kernel?: string;
   readonly variant?: string;
-  readonly verdict: "untested" | "passed" | "demoted" | "unavailable";
-  readonly reason?: string;
+  readonly verdict: Verdict;
+  readonly reason?: Reason;
+  /** Of the sample that variants of one kernel compete with. */
   readonly ns?: number;
 }
 
@@ -40,8 +42,18 @@ export interface AdapterReport {
   };
 }
 
+/** What became of a backend of which one kernel was changed on purpose. */
+export interface Broken {
+  /** What was changed. */
+  readonly change: string;
+  readonly demoted: NonNullable<OpenReport["selfTest"]["demoted"]>;
+  /** When no right kernel was left: why the backend was not opened. */
+  readonly refused?: Reason;
+}
+
 export interface Timing {
   readonly backend: "webgpu" | "cpu";
+  readonly isSoftware: boolean;
   readonly rows: number;
   readonly columns: number;
   readonly kernel: string;
@@ -63,6 +75,7 @@ export type BenchmarkProgress =
 
 export interface AdapterCalls {
   readonly report: Call<null, AdapterReport>;
+  readonly broken: Call<null, Broken>;
   readonly benchmark: Call<{ readonly sizes: readonly number[] }, null, BenchmarkProgress>;
   /** A tab that is not seen is slowed down by the browser: measuring waits. */
   readonly visibility: Call<{ readonly visible: boolean }, null>;

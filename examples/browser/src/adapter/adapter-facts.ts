@@ -1,5 +1,6 @@
 /** The adapter as the browser describes it. */
-import { halfbyteError, type Reason } from "@halfbyte/core";
+import { webgpu } from "@halfbyte/backend-webgpu";
+import type { Reason } from "@halfbyte/core";
 import { failureOf } from "../failure.js";
 import type { AdapterFacts } from "./adapter-calls.js";
 
@@ -13,16 +14,16 @@ const shownLimits = [
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
-const softwareNames = /llvmpipe|lavapipe|swiftshader|software|basic render|\bwarp\b/i;
-
+/** Or why there is none. */
 export async function adapterFacts(): Promise<AdapterFacts | Reason> {
+  const { reason, devices } = await webgpu().detect();
+  if (reason) return reason;
+  const { name, software } = devices[0]!;
   try {
-    const adapter = await requestAdapter();
-    const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-    const name = [vendor, architecture, device, description].filter((part) => part !== "").join(" ");
+    const adapter = (await navigator.gpu.requestAdapter())!;
     return {
-      name: name || "unnamed adapter",
-      isSoftware: isFallbackAdapter === true || softwareNames.test(name),
+      name,
+      isSoftware: software,
       features: [...adapter.features].sort(),
       languageFeatures: [...navigator.gpu.wgslLanguageFeatures].sort(),
       limits: shownLimits.map((limit) => ({ name: limit, value: adapter.limits[limit] })),
@@ -30,17 +31,4 @@ export async function adapterFacts(): Promise<AdapterFacts | Reason> {
   } catch (thrown) {
     return failureOf(thrown);
   }
-}
-
-async function requestAdapter(): Promise<GPUAdapter> {
-  const gpu: GPU | undefined = navigator.gpu;
-  if (!gpu)
-    throw halfbyteError("NOT_AVAILABLE", "This browser has no WebGPU.", {
-      remedy: "Use Chrome or Edge 113, Safari 26 or Firefox 141 and newer, over https or on localhost.",
-    });
-  const adapter = await gpu.requestAdapter();
-  if (adapter) return adapter;
-  throw halfbyteError("NOT_AVAILABLE", "WebGPU is here but offers no adapter.", {
-    remedy: "Update the graphics driver, or see chrome://gpu for why the browser does not use it.",
-  });
 }

@@ -1,9 +1,10 @@
 /** What the adapter is, which backend an application gets here and why, and the verdict on every kernel. */
 import type { Caller } from "../calls.js";
 import { html, part } from "../dom.js";
-import { bytes, counted, milliseconds } from "../say.js";
+import { counted, memory, milliseconds } from "../say.js";
 import { showFailure } from "../show-failure.js";
 import type { AdapterCalls, AdapterFacts, AdapterReport, OpenedBackend } from "./adapter-calls.js";
+import { brokenKernelView } from "./broken-view.js";
 import { operationsTable } from "./operations-view.js";
 
 /** Fills its part of the page; again when asked, as after a lost device. */
@@ -11,7 +12,7 @@ export async function showAdapter(call: Caller<AdapterCalls>): Promise<void> {
   const place = part("adapter-report", HTMLElement);
   try {
     const report = await call("report", null);
-    place.replaceChildren(...reportView(report), againButton(call));
+    place.replaceChildren(...reportView(call, report), againButton(call));
   } catch (thrown) {
     place.replaceChildren(againButton(call));
     showFailure(part("adapter-failure", HTMLElement), thrown);
@@ -28,8 +29,8 @@ function againButton(call: Caller<AdapterCalls>): HTMLElement {
   return button;
 }
 
-const reportView = (report: AdapterReport): HTMLElement[] => [
-  html("div", { class: "adapter-head" }, adapterHead(report), openedView(report)),
+const reportView = (call: Caller<AdapterCalls>, report: AdapterReport): HTMLElement[] => [
+  html("div", { class: "adapter-head" }, adapterHead(report), openedView(call, report)),
   operationsTable(report.operations),
 ];
 
@@ -77,9 +78,9 @@ const limits = ({ limits: found }: AdapterFacts): HTMLElement =>
   );
 
 const limitText = (name: string, value: number): string =>
-  /Size$/.test(name) ? bytes(value) : value.toLocaleString("en");
+  /Size$/.test(name) ? memory(value) : value.toLocaleString("en");
 
-function openedView({ chosen, webgpu, cpu }: AdapterReport): HTMLElement {
+function openedView(call: Caller<AdapterCalls>, { chosen, webgpu, cpu }: AdapterReport): HTMLElement {
   return html(
     "div",
     {},
@@ -101,6 +102,7 @@ function openedView({ chosen, webgpu, cpu }: AdapterReport): HTMLElement {
       html("li", {}, ...selfTestView("webgpu", webgpu)),
       html("li", {}, ...selfTestView("cpu", cpu)),
     ),
+    "report" in webgpu ? brokenKernelView(call) : undefined,
   );
 }
 

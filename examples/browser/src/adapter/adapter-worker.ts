@@ -1,10 +1,11 @@
 /** The worker that looks at the adapter: what it is, whether its kernels are right, and how fast they are. */
 import type { Backend, Reason } from "@halfbyte/core";
 import { answerCalls } from "../calls.js";
-import type { AdapterCalls, AdapterReport } from "./adapter-calls.js";
+import type { AdapterCalls, AdapterReport, BenchmarkProgress } from "./adapter-calls.js";
 import { adapterFacts } from "./adapter-facts.js";
-import { benchmarkSize } from "./gemv-benchmark.js";
-import { type BackendName, described, isBackend, openDefault, openNamed } from "./open-backends.js";
+import { breakKernel } from "./broken-kernel.js";
+import { benchmarkSize, type Contender } from "./gemv-benchmark.js";
+import { type BackendName, described, isBackend, isSoftware, openDefault, openNamed } from "./open-backends.js";
 import { operationVerdicts } from "./operation-verdicts.js";
 import { setVisible } from "./visibility.js";
 
@@ -27,7 +28,8 @@ const isAlive = (known: Backend): Promise<boolean> =>
   );
 
 async function report(): Promise<AdapterReport> {
-  const [webgpu, cpu] = [await backend("webgpu"), await backend("cpu")];
+  // The CPU first: its kernels are fetched, and the network may go away.
+  const [cpu, webgpu] = [await backend("cpu"), await backend("webgpu")];
   const verdicts = (found: Backend | Reason) => (isBackend(found) ? operationVerdicts(found) : []);
   const summary = (found: Backend | Reason) => (isBackend(found) ? described(found) : found);
   return {
@@ -39,16 +41,23 @@ async function report(): Promise<AdapterReport> {
   };
 }
 
+/** Who cannot take part is told of. */
+async function contendersFor(progress: (told: BenchmarkProgress) => void): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  for (const name of ["webgpu", "cpu"] as const) {
+    const found = await backend(name);
+    if (isBackend(found)) contenders.push({ name, backend: found, isSoftware: await isSoftware(name) });
+    else progress({ timing: { backend: name, rows: 0, columns: 0, reason: found } });
+  }
+  return contenders;
+}
+
 answerCalls<AdapterCalls>({
   report,
+  broken: breakKernel,
   async benchmark({ sizes }, context) {
-    const backends = new Map<BackendName, Backend>();
-    for (const name of ["webgpu", "cpu"] as const) {
-      const found = await backend(name);
-      if (isBackend(found)) backends.set(name, found);
-      else context.progress({ timing: { backend: name, rows: 0, columns: 0, reason: found } });
-    }
-    for (const size of sizes) await benchmarkSize(size, backends, context);
+    const contenders = await contendersFor(context.progress);
+    for (const size of sizes) await benchmarkSize(size, contenders, context);
     return null;
   },
   async visibility({ visible }) {

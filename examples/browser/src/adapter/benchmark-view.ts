@@ -1,9 +1,9 @@
 /** The benchmark: run, stop, wait while the tab is hidden, and its table. */
 import type { Caller } from "../calls.js";
 import { cells, html, part } from "../dom.js";
-import { tensorTable } from "../quantize/plan-view.js";
-import { milliseconds, significant } from "../say.js";
+import { milliseconds, shape, significant } from "../say.js";
 import { showFailure } from "../show-failure.js";
+import { scrollingTable } from "../table-view.js";
 import type { AdapterCalls, BenchmarkProgress, Refusal, Timing } from "./adapter-calls.js";
 
 const sizes = [1024, 2048, 4096] as const;
@@ -66,7 +66,7 @@ function showRows(rows: readonly Row[]): void {
     { number: "GB/s" },
     { number: "Deviation" },
   ];
-  const table = tensorTable(
+  const table = scrollingTable(
     "Benchmark of products",
     head,
     rows.map((row) => ("ms" in row ? timingRow(row, fastest) : refusalRow(row))),
@@ -74,7 +74,7 @@ function showRows(rows: readonly Row[]): void {
   part("benchmark-table", HTMLElement).replaceChildren(...(rows.length > 0 ? [table] : []));
 }
 
-const shapeOf = ({ rows, columns }: Row): string => (rows === 0 ? "all" : `1 × ${columns} × ${rows}`);
+const shapeOf = ({ rows, columns }: Row): string => (rows === 0 ? "all" : shape([1, columns, rows]));
 
 function timingRow(timing: Timing, fastest: number): HTMLElement {
   const bar = html("span", { class: "gauge", "aria-hidden": "true" });
@@ -83,7 +83,13 @@ function timingRow(timing: Timing, fastest: number): HTMLElement {
     "tr",
     {},
     html("th", { scope: "row" }, shapeOf(timing)),
-    ...cells("td", [timing.backend, timing.kernel, timing.variant, { number: milliseconds(timing.ms) }]),
+    html(
+      "td",
+      {},
+      timing.backend,
+      timing.isSoftware ? html("span", { class: "tag warn" }, "software adapter") : undefined,
+    ),
+    ...cells("td", [timing.kernel, timing.variant, { number: milliseconds(timing.ms) }]),
     html("td", { class: "number" }, bar, significant(timing.gigabytesPerSecond)),
     ...cells("td", [{ number: timing.deviation.toExponential(1) }]),
   );

@@ -16,7 +16,13 @@ import { isVisible, whenVisible } from "./visibility.js";
 const [mostRounds, fewestRounds, budgetMs, roundMs] = [25, 5, 2000, 20];
 
 type Context = Answering<BenchmarkProgress>;
-type Name = Timing["backend"];
+
+export interface Contender {
+  readonly name: Timing["backend"];
+  readonly backend: Backend;
+  /** A GPU that is played by the CPU. */
+  readonly isSoftware: boolean;
+}
 
 /** A weight on the host: any codes do, the kernels do the same work for all of them. */
 interface HostGemv {
@@ -36,17 +42,13 @@ function hostGemv(size: number): HostGemv {
   };
 }
 
-export async function benchmarkSize(
-  size: number,
-  backends: ReadonlyMap<Name, Backend>,
-  context: Context,
-): Promise<void> {
+export async function benchmarkSize(size: number, contenders: readonly Contender[], context: Context): Promise<void> {
   context.progress({ doing: `Making a weight of ${size} × ${size}` });
   const host = hostGemv(size);
   const expected = await productOf(referenceBackend(), host);
-  for (const [name, backend] of backends) {
-    context.progress({ doing: `${name}: 1 × ${size} × ${size}` });
-    context.progress({ timing: await timingOrRefusal(name, backend, host, expected, context) });
+  for (const contender of contenders) {
+    context.progress({ doing: `${contender.name}: 1 × ${size} × ${size}` });
+    context.progress({ timing: await timingOrRefusal(contender, host, expected, context) });
   }
 }
 
@@ -70,17 +72,16 @@ function weightOn(backend: Backend, { size, codes, absmax }: HostGemv): Quantize
 
 /** A backend without the kernel says so; an abort ends the benchmark. */
 async function timingOrRefusal(
-  backend: Name,
-  device: Backend,
+  { name, backend, isSoftware }: Contender,
   host: HostGemv,
   expected: Float32Array,
   context: Context,
 ): Promise<Timing | Refusal> {
   try {
-    return { backend, ...(await timing(device, host, expected, context)) };
+    return { backend: name, isSoftware, ...(await timing(backend, host, expected, context)) };
   } catch (thrown) {
     throwIfAborted(context.signal, "The benchmark");
-    return { backend, rows: host.size, columns: host.size, reason: failureOf(thrown) };
+    return { backend: name, rows: host.size, columns: host.size, reason: failureOf(thrown) };
   }
 }
 

@@ -28,3 +28,9 @@ export async function openNamed(name: BackendName): Promise<Backend | Reason> {
 export const isBackend = (opened: Backend | Reason): opened is Backend => "kernels" in opened;
 
 export const described = ({ name, tier, report }: Backend): OpenedBackend => ({ name, tier, report });
+
+/** Whether its device is played by the CPU. */
+export async function isSoftware(name: BackendName): Promise<boolean> {
+  const { devices } = await providers[name]().detect();
+  return devices[0]?.software ?? false;
+}

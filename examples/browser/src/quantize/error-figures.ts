@@ -1,6 +1,6 @@
 /** The two pictures of a result, of all weights or of one: how far weights moved, and which codes they use. */
 import { html } from "../dom.js";
-import { counted } from "../say.js";
+import { percent } from "../say.js";
 import { codebookFigure, entropy } from "./codebook-view.js";
 import type { TensorFigures } from "./element-errors.js";
 import { formatNamed } from "./formats.js";
@@ -44,24 +44,23 @@ function summed(figures: readonly TensorFigures[]): TensorFigures {
   return { errors, codes, sampled };
 }
 
-function pictures(
-  { errors, codes, sampled }: TensorFigures,
-  format: string,
-  tensor: string | undefined,
-): HTMLElement[] {
-  const whole = codes.reduce((sum, count) => sum + count, 0);
+function pictures(figures: TensorFigures, format: string, tensor: string | undefined): HTMLElement[] {
+  const { errors, codes } = figures;
   const of = tensor ?? "all quantized weights";
-  const looked =
-    sampled === whole ? counted(whole, "element") : `${counted(sampled, "element")} of ${whole.toLocaleString("en")}`;
   const { record } = formatNamed(format);
+  const { children, beyond } = histogramFigure(errors);
+  const moved = `${of}, in parts of the RMS; ${percent(beyond)} beyond the ends${sampling(figures)}`;
+  const used = `${of}; ${entropy(codes).toFixed(2)} of ${record.bits} bits carry information`;
   return [
-    picture("How far weights moved", `${of}; in parts of the weight’s RMS; ${looked}`, histogramFigure(errors)),
-    picture(
-      "Which codes they use",
-      `${of}; ${entropy(codes).toFixed(2)} of ${record.bits} bits carry information`,
-      codebookFigure(record, format, codes),
-    ),
+    picture("How far weights moved", moved, children),
+    picture("Which codes they use", used, codebookFigure(record, format, codes)),
   ];
+}
+
+/** Of large weights not every element is looked at. */
+function sampling({ codes, sampled }: TensorFigures): string {
+  const whole = codes.reduce((sum, count) => sum + count, 0);
+  return sampled === whole ? "" : `; ${percent(sampled / whole)} of the elements were looked at`;
 }
 
 const picture = (title: string, says: string, children: readonly Node[]): HTMLElement =>

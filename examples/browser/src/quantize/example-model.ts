@@ -28,7 +28,7 @@ const heavyTailed: Draw = (random, index) => {
   return normal(random, index) / Math.sqrt(chi / 3);
 };
 
-/** A safetensors file of 8 MB. */
+/** A safetensors file of 7 MB. */
 export function exampleModel(): Uint8Array {
   const random = createRandom(4);
   const matrix = (name: string, rows: number, columns: number, draw = normal) =>

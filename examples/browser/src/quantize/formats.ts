@@ -18,16 +18,16 @@ export const offeredFormats: readonly OfferedFormat[] = [
 
 export const formatNamed = (name: string): OfferedFormat => offeredFormats.find((format) => format.name === name)!;
 
-/** What the command line would be asked for. */
-export const commandOf = (file: string, { format, blockSize, nested }: FormatChoice): string =>
+/** What the command line would be asked for: of one file, or of a folder. */
+export const commandOf = (source: string, { format, blockSize, nested }: FormatChoice): string =>
   [
-    `halfbyte quantize ${file} -o ${resultName(file, format)} --format ${format}`,
+    `halfbyte quantize ${source} -o ${resultName(source, format)} --format ${format}`,
     ...(blockSize === undefined || blockSize === 64 ? [] : [`--block-size ${blockSize}`]),
     ...(nested ? ["--double-quant"] : []),
   ].join(" ");
 
-export const resultName = (file: string, format: string): string =>
-  file.replace(/(\.safetensors)?$/, `-${format}.safetensors`);
+export const resultName = (source: string, format: string): string =>
+  source.replace(/^(.*?)(\.safetensors)?$/, `$1-${format}$2`);
 
 /** nf4, blocks of 64, scales quantized. */
 export const described = ({ format, blockSize, nested }: FormatChoice): string =>

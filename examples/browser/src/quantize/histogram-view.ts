@@ -5,9 +5,16 @@ import { errorBins } from "./element-errors.js";
 
 const [width, height, mostBars] = [600, 150, 61];
 
-/** Children of a figure. The axis shows 99.8 % of the elements; what lies beyond is said. */
-export function histogramFigure(errors: Uint32Array): Node[] {
-  const half = reach(errors, 0.998);
+export interface Histogram {
+  /** Children of a figure. */
+  readonly children: readonly Node[];
+  /** The share of elements that moved further than the axis reaches. */
+  readonly beyond: number;
+}
+
+/** The axis reaches as far as it must for 99 % of the elements. */
+export function histogramFigure(errors: Uint32Array): Histogram {
+  const half = reach(errors, 0.99);
   const bars = rebinned(errors, half);
   const most = Math.max(1, ...bars);
   const step = width / bars.length;
@@ -25,7 +32,8 @@ export function histogramFigure(errors: Uint32Array): Node[] {
     svg("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5, class: "axis" }),
   );
   const ends = [`−${percent(edge)}`, "0", percent(edge)];
-  return [image, html("div", { class: "scale", "aria-hidden": "true" }, ...ends.map((text) => html("span", {}, text)))];
+  const scale = html("div", { class: "scale", "aria-hidden": "true" }, ...ends.map((text) => html("span", {}, text)));
+  return { children: [image, scale], beyond: 1 - within(errors, half) };
 }
 
 const total = (errors: Uint32Array): number => errors.reduce((sum, count) => sum + count, 0);
@@ -37,7 +45,7 @@ function within(errors: Uint32Array, half: number): number {
   return total(inside) / Math.max(1, total(errors));
 }
 
-/** Bins from the middle that hold this share, so many that they divide into the bars. */
+/** Bins from the middle that hold this share. */
 function reach(errors: Uint32Array, share: number): number {
   let half = Math.ceil(mostBars / 2);
   while (half < errorBins.count / 2 && within(errors, half) < share) half = Math.ceil(half * 1.1);

@@ -1,6 +1,7 @@
 /** What would be done with every tensor, and why, before anything is done. */
 import { cells, html } from "../dom.js";
 import { bytes, counted, shape } from "../say.js";
+import { dotted, scrollingTable } from "../table-view.js";
 import type { Plan, PlannedRow } from "./quantize-calls.js";
 
 export function showPlan(place: HTMLElement, { tensors }: Plan): void {
@@ -12,7 +13,7 @@ export function showPlan(place: HTMLElement, { tensors }: Plan): void {
       { class: "aside" },
       `${counted(chosen, "weight")} quantized, ${counted(tensors.length - chosen, "tensor")} kept.`,
     ),
-    tensorTable(
+    scrollingTable(
       "Tensors and what will be done with them",
       ["Tensor", "Stored as", "Shape", "Size", "What and why"],
       tensors.map(row),
@@ -25,7 +26,7 @@ const row = ({ name, dtype, shape: dimensions, bytesIn, quantize, reason }: Plan
   html(
     "tr",
     quantize ? {} : { class: "kept" },
-    html("th", { scope: "row" }, name),
+    html("th", { scope: "row" }, dotted(name)),
     ...cells("td", [dtype, shape(dimensions), { number: bytes(bytesIn) }]),
     html(
       "td",
@@ -34,16 +35,3 @@ const row = ({ name, dtype, shape: dimensions, bytesIn, quantize, reason }: Plan
       ` ${reason}`,
     ),
   );
-
-/** A table in a frame of its own that scrolls, also by keyboard. */
-export function tensorTable(
-  label: string,
-  head: readonly (string | { readonly number: string })[],
-  rows: readonly HTMLElement[],
-): HTMLElement {
-  return html(
-    "div",
-    { class: "table", role: "region", tabindex: 0, "aria-label": label },
-    html("table", {}, html("thead", {}, html("tr", {}, ...cells("th", head))), html("tbody", {}, ...rows)),
-  );
-}

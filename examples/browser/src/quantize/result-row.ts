@@ -2,6 +2,7 @@
 import type { TensorReport, WeightError } from "@halfbyte/core";
 import { cells, html } from "../dom.js";
 import { bytes, decibel, shape, significant } from "../say.js";
+import { dotted } from "../table-view.js";
 import type { TensorFigures } from "./element-errors.js";
 
 export function resultRow(
@@ -14,7 +15,7 @@ export function resultRow(
   return html(
     "tr",
     action === "copied" ? { class: "kept" } : { "data-tensor": name },
-    html("th", { scope: "row" }, figures.has(name) ? selector(name, select) : name),
+    html("th", { scope: "row" }, figures.has(name) ? selector(name, select) : dotted(name)),
     ...cells("td", [dtype, shape(dimensions), ...sizes]),
     ...(error ? errorCells(error) : [html("td", { colspan: 3, class: "number" }, "kept as it is")]),
     ...cells("td", [reason]),
@@ -22,7 +23,7 @@ export function resultRow(
 }
 
 function selector(name: string, select: (name: string) => void): HTMLElement {
-  const button = html("button", { type: "button", class: "link", "aria-pressed": "false" }, name);
+  const button = html("button", { type: "button", class: "link", "aria-pressed": "false" }, dotted(name));
   button.addEventListener("click", () => select(name));
   return button;
 }

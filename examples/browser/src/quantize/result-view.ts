@@ -2,45 +2,49 @@
 import type { TensorReport } from "@halfbyte/core";
 import { html, part } from "../dom.js";
 import { bytes, decibel, milliseconds, significant } from "../say.js";
+import { scrollingTable } from "../table-view.js";
 import { errorFigures } from "./error-figures.js";
 import { commandOf, described, resultName } from "./formats.js";
-import { tensorTable } from "./plan-view.js";
 import type { Input, Result, ResultFile } from "./quantize-calls.js";
 import { resultRow } from "./result-row.js";
-import { rememberRun } from "./runs-view.js";
+import { type Run, rememberRun } from "./runs-view.js";
 import { saveButtons } from "./save-view.js";
 
 export function showResult(place: HTMLElement, result: Result, { files, choice }: Input): void {
-  const { report, figures, ms, backend } = result;
+  const { report, figures, ms } = result;
+  const source = files.length === 1 ? files[0]!.name : "model";
+  const saved = named(result.files, files.length === 1, source, choice.format);
+  const [before, after] = [totalSize(files), totalSize(saved.map(({ file }) => file))];
   const weights = report.tensors.filter(({ action }) => action === "quantized");
   const pictures = errorFigures(figures, choice.format);
-  const source = files.length === 1 ? files[0]!.name : "model";
-  const total = errorOf(weights);
+  const rows = report.tensors.map((tensor) => resultRow(tensor, figures, pictures.select));
+  const run = { source, choice, ms, bytesOut: after, bits: bitsOf(weights), sqnrDb: sqnrOf(weights) };
   place.replaceChildren(
     html("h2", { id: "result-title", tabindex: -1 }, `${source} as ${described(choice)}`),
-    sizes(report.bytesIn, report.bytesOut),
-    html(
-      "dl",
-      { class: "headline" },
-      ...figure(`${significant(report.bytesIn / report.bytesOut)}×`, "smaller, with everything that was kept"),
-      ...figure(significant(bitsOf(weights)), "bits per quantized weight, scales included"),
-      ...figure(`${decibel(total.sqnrDb)} dB`, "signal to quantization noise"),
-      ...figure(milliseconds(ms), `on ${backend}, in this tab`),
-    ),
-    saveButtons(named(result.files, files.length === 1, source, choice.format), result.kept),
+    sizes(before, after),
+    headline(run, before, result.backend),
+    saveButtons(saved, result.kept),
     pictures.element,
-    tensorTable(
-      "Tensors and what became of them",
-      head,
-      report.tensors.map((tensor) => resultRow(tensor, figures, pictures.select)),
-    ),
+    scrollingTable("Tensors and what became of them", head, rows),
     commandNote(commandOf(source, choice)),
-    rememberRun({ source, choice, bytesOut: report.bytesOut, bits: bitsOf(weights), sqnrDb: total.sqnrDb, ms }),
+    rememberRun(run),
   );
   place.hidden = false;
   part("result-title", HTMLElement).focus({ preventScroll: true });
   place.scrollIntoView({ block: "start" });
 }
+
+const totalSize = (files: readonly Blob[]): number => files.reduce((sum, { size }) => sum + size, 0);
+
+const headline = ({ bytesOut, bits, sqnrDb, ms }: Run, before: number, backend: string): HTMLElement =>
+  html(
+    "dl",
+    { class: "headline" },
+    figure(`${significant(before / bytesOut)}×`, "smaller, with everything that was kept"),
+    figure(significant(bits), "bits per quantized weight, scales included"),
+    figure(`${decibel(sqnrDb)} dB`, "signal to quantization noise"),
+    figure(milliseconds(ms), `on ${backend}, in this tab`),
+  );
 
 const head = [
   "Tensor",
@@ -54,9 +58,8 @@ const head = [
   "Why",
 ];
 
-const figure = (value: string, says: string): HTMLElement[] => [
-  html("div", {}, html("dt", {}, says), html("dd", {}, value)),
-];
+const figure = (value: string, says: string): HTMLElement =>
+  html("div", {}, html("dt", {}, says), html("dd", {}, value));
 
 /** Two bars on one scale. */
 function sizes(before: number, after: number): HTMLElement {
@@ -89,7 +92,7 @@ function bitsOf(weights: readonly TensorReport[]): number {
 }
 
 /** All weights as one. */
-function errorOf(weights: readonly TensorReport[]): { sqnrDb: number } {
+function sqnrOf(weights: readonly TensorReport[]): number {
   let [noise, signal] = [0, 0];
   for (const tensor of weights) {
     const { rmse, sqnrDb } = tensor.error!;
@@ -97,7 +100,7 @@ function errorOf(weights: readonly TensorReport[]): { sqnrDb: number } {
     noise += energy;
     signal += energy === 0 ? 0 : energy * 10 ** (sqnrDb / 10);
   }
-  return { sqnrDb: noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise) };
+  return noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
 }
 
 const commandNote = (command: string): HTMLElement =>

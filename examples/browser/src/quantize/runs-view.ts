@@ -1,6 +1,7 @@
 /** The runs of this visit, so that formats can be compared. */
 import { cells, html } from "../dom.js";
 import { bytes, decibel, milliseconds, significant } from "../say.js";
+import { scrollingTable } from "../table-view.js";
 import { described } from "./formats.js";
 import type { FormatChoice } from "./quantize-calls.js";
 
@@ -24,11 +25,7 @@ export function rememberRun(run: Run): HTMLElement {
     "section",
     { "aria-labelledby": "runs-title" },
     html("h3", { id: "runs-title" }, "Tried so far"),
-    html(
-      "div",
-      { class: "table", role: "region", tabindex: 0, "aria-label": "Runs of this visit" },
-      html("table", {}, html("thead", {}, html("tr", {}, ...cells("th", head))), html("tbody", {}, ...runs.map(row))),
-    ),
+    scrollingTable("Runs of this visit", head, runs.map(row)),
   );
 }
 
