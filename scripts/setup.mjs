@@ -1,5 +1,5 @@
 /**
- * `node scripts/setup.mjs [bench|demo|test|test:long] [arguments…]`: everything a fresh clone needs, then the command.
+ * `node scripts/setup.mjs [bench|bench:browser|demo|test|test:long] [arguments…]`: everything a fresh clone needs, then the command.
  * Needs Node and the npm registry; pnpm comes through npx and nothing is installed globally.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,7 +10,8 @@ import { readSummary, summaryLine } from "./summary.mjs";
 import { ensureBuilt, ensureInstalled } from "./workspace.mjs";
 
 const commands = {
-  bench: (args) => bench(args),
+  bench: (args) => bench("main.ts", args),
+  "bench:browser": (args) => bench("browser/main.ts", args),
   demo: (args) => node([join(root, "scripts", "demo.mjs"), ...args]),
   test: (args) => test("vitest.config.ts", args),
   "test:long": (args) => test("vitest.long.config.ts", args),
@@ -42,8 +43,8 @@ async function buildWasm() {
 }
 
 /** Measures the packages as they are built, not their sources. */
-async function bench(args) {
-  return node(["--import", "tsx", join(root, "benchmarks", "src", "main.ts"), ...args]);
+async function bench(program, args) {
+  return node(["--import", "tsx", join(root, "benchmarks", "src", program), ...args]);
 }
 
 /** Optional: without a compiler it says so and succeeds. A build that breaks fails the tests, but not the demo, which does without. */

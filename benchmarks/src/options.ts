@@ -26,18 +26,18 @@ export interface Flags {
   readonly record?: string;
 }
 
-const floats: readonly Float[] = ["float32", "float16", "bfloat16"];
+export const floats: readonly Float[] = ["float32", "float16", "bfloat16"];
 
 const refuse = (message: string): never => {
   throw new InvalidArgumentError(message);
 };
 
 /** A comma-separated list; the option may also be repeated. */
-const listOf =
+export const listOf =
   <T>(parse: (word: string) => T) =>
   (text: string, previous: T[] = []): T[] => [...previous, ...text.split(",").map((word) => parse(word.trim()))];
 
-const oneOf =
+export const oneOf =
   <T extends string>(what: string, allowed: readonly T[]) =>
   (word: string): T =>
     allowed.find((name) => name === word) ?? refuse(`There is no ${what} "${word}". Use ${allowed.join(", ")}.`);
@@ -75,7 +75,7 @@ function parseSize(word: string): number {
     : refuse(`Expected gigabytes up to 100, not "${word}".`);
 }
 
-const option = <T>(flags: string, description: string, parse: (text: string, previous: T) => T): Option =>
+export const option = <T>(flags: string, description: string, parse: (text: string, previous: T) => T): Option =>
   new Option(flags, description).argParser(parse);
 
 /** One thread, and all of them. */

@@ -1,17 +1,13 @@
 /** The command line of `pnpm bench`. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
 import { halfbyteError } from "@halfbyte/core";
 import { CommanderError } from "commander";
 import { exitCodeOf, exitCodes, tell } from "./failure.js";
 import { benchCommand, type Flags, type SuiteChoice, suiteChoices } from "./options.js";
-import { htmlOf } from "./report/html.js";
-import type { Report } from "./report/row.js";
-import { printReport } from "./report/table.js";
+import { writeReport } from "./report/write.js";
 import { run } from "./run.js";
 import type { Spec } from "./spec.js";
 import { casesOf, unique, type Wish } from "./suites/index.js";
-import { targets } from "./targets.js";
+import { targetsOf } from "./targets.js";
 
 const examples = `
 Examples:
@@ -19,6 +15,7 @@ Examples:
   pnpm bench gemm-4bit --shape 1x4096x4096 --threads 1 --peers none
   pnpm bench decode --model Llama-3.2-1B --json decode.json --html decode.html
   pnpm bench quantize dequantize --backend avx2
+  pnpm bench gemm-4bit --backend webgpu --dtype float32 --shape 1x4096x4096,128x4096x4096
 
 Exit codes: 0 measured, 1 something could not be measured, 2 usage.
 `;
@@ -45,7 +42,7 @@ async function bench(suites: readonly string[], flags: Flags): Promise<number> {
   const settings = { rounds: flags.runs, peers: flags.peers };
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
   const report = await run({ specs: specsOf(suites, flags), settings, progress });
-  write(report, flags);
+  writeReport(report, flags);
   return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
 }
 
@@ -59,7 +56,7 @@ export function specsOf(suites: readonly string[], flags: Flags): Spec[] {
 }
 
 const specsOfSuite = (suite: SuiteChoice, wish: Wish): Spec[] =>
-  suite === "targets" ? targets.flatMap(({ cases }) => cases) : casesOf(suite, wish);
+  suite === "targets" ? targetsOf(wish.backend).flatMap(({ cases }) => cases) : casesOf(suite, wish);
 
 function expectSuite(name: string): SuiteChoice {
   const found = suiteChoices.find((suite) => suite === name);
@@ -79,23 +76,3 @@ function wishOf({ backend, threads, format, dtype, shape, model, accuracy, size 
     ...(accuracy && { accuracy }),
   };
 }
-
-/** Records lie in the repository, by name. */
-const resultsFolder = join(import.meta.dirname, "..", "results");
-
-function write(report: Report, { json, html, record }: Flags): void {
-  const text = `${JSON.stringify(report, null, 2)}\n`;
-  if (json === true) process.stdout.write(text);
-  else printReport(report);
-  if (typeof json === "string") writeFileSync(fromUser(json), text);
-  if (html !== undefined) writeFileSync(fromUser(html), htmlOf(report));
-  if (record !== undefined) {
-    mkdirSync(resultsFolder, { recursive: true });
-    writeFileSync(join(resultsFolder, `${record}.json`), text);
-    writeFileSync(join(resultsFolder, `${record}.html`), htmlOf(report));
-  }
-}
-
-/** Relative paths mean the folder where the user typed the command. */
-const fromUser = (path: string): string =>
-  isAbsolute(path) ? path : resolve(process.env["INIT_CWD"] ?? process.cwd(), path);

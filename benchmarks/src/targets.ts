@@ -37,6 +37,7 @@ const timesAsFastAs = (peer: string): Measure => ({ kind: "times as fast as", pe
 
 const bnb4 = "onnxruntime-node MatMulBnb4";
 const nBits = "onnxruntime-node MatMulNBits level 4";
+const webBnb4 = "onnxruntime-web MatMulBnb4";
 const dense = "onnxruntime-node MatMul";
 
 const sixteenBits: readonly Float[] = ["bfloat16", "float16"];
@@ -76,7 +77,7 @@ const llama: Spec = other("decode", {
   temperature: "cold",
 });
 
-export const targets: readonly Target[] = [
+const cpuTargets: readonly Target[] = [
   {
     what: "GEMV nf4, fp32 in, cold, 1 thread",
     cases: [gemv("float32", "cold")],
@@ -203,3 +204,39 @@ export const targets: readonly Target[] = [
     goals: [atMost(550, microseconds)],
   },
 ];
+
+const onWebgpu = (m: number) => spec({ backend: "webgpu", shape: { ...square, m } });
+
+/** In Node and in a page, against the same operator on the same device. */
+const webgpuTargets: readonly Target[] = [
+  {
+    what: "WebGPU: GEMV nf4, fp32 in",
+    cases: [onWebgpu(1)],
+    goals: [atLeast(1, timesAsFastAs(webBnb4))],
+  },
+  {
+    what: "WebGPU: GEMM M=128 nf4, fp32 in",
+    cases: [onWebgpu(128)],
+    goals: [atLeast(1.5, timesAsFastAs(webBnb4))],
+  },
+];
+
+/** Opening included, upload not. */
+export const firstProduct: Spec = other("startup", {
+  case: "first gemm4bit in a page",
+  backend: "webgpu",
+  temperature: "cold",
+});
+
+const pageTargets: readonly Target[] = [
+  {
+    what: "WebGPU: first GEMV after page load, without the upload",
+    cases: [firstProduct],
+    goals: [atMost(300_000, microseconds)],
+  },
+];
+
+export const targets: readonly Target[] = [...cpuTargets, ...webgpuTargets, ...pageTargets];
+
+/** Those that Node can measure on a backend: the GPU's apart from all others. */
+export const targetsOf = (backend: string): readonly Target[] => (backend === "webgpu" ? webgpuTargets : cpuTargets);

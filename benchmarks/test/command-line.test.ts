@@ -153,5 +153,11 @@ describe("options", () => {
     const specs = specsOf(["targets"], flags);
     expect(specs.length).toBeGreaterThan(20);
     expect(specsOf(["targets", "targets"], flags)).toEqual(specs);
+    expect(specs.some(({ backend }) => backend === "webgpu")).toBe(false);
+    const onGpu = specsOf(["targets"], { ...flags, backend: "webgpu" });
+    expect(onGpu.map(({ backend, shape }) => [backend, shape.m])).toEqual([
+      ["webgpu", 1],
+      ["webgpu", 128],
+    ]);
   });
 });
