@@ -29,6 +29,7 @@ export interface WebgpuDeviceOptions extends TraitOptions {
   /** The caller's own device outlives this one. */
   readonly isForeign?: boolean;
   readonly alterShader?: AlterShader;
+  readonly operations?: readonly OpName[];
 }
 
 /** Of a tensor, at most: no adapter has that much memory. */
@@ -61,7 +62,7 @@ export class WebgpuDevice implements Device {
     this.pipelines = new Pipelines(gpu, options.alterShader);
     this.#commands = new CommandStream(gpu);
     this.#memory = this.#createMemory();
-    this.#variants = new Variants(this.traits);
+    this.#variants = new Variants(this.traits, options.operations);
     this.#engine = this.#createEngine();
     this.lost = new Promise((resolve) => void gpu.lost.then((info) => this.#lose(info, resolve)));
   }

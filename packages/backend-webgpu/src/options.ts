@@ -1,5 +1,6 @@
 /** What a user of the WebGPU backend may choose. */
 /// <reference types="@webgpu/types" />
+import type { OpName } from "@halfbyte/core";
 import type { AlterShader } from "./pipelines.js";
 import type { FeatureTier } from "./traits.js";
 
@@ -16,6 +17,8 @@ export interface WebgpuOptions {
   readonly fallback?: "gpujs";
   /** Brings in the optional peer dependency gpu.js where a bundler has to see the import: () => import("gpu.js"). */
   readonly gpujs?: () => Promise<unknown>;
+  /** The operations that will be asked for: only their kernels are compiled and tested, which opens faster. Others are refused. Default: all. */
+  readonly operations?: readonly OpName[];
   /** How much of a tensor is in one buffer and bound at once; rounded down to a power of two. Default: as much as the device can. */
   readonly pieceBytes?: number;
   /** Changes kernels before they are compiled: shows what the self-test makes of a device that computes something else. */

@@ -72,14 +72,7 @@ async function deviceOver(
   gpuDevice: GPUDevice,
   options: OpenOptions & { tier: FeatureTier; isForeign?: boolean },
 ): Promise<Device> {
-  const { tier, gpu, pieceBytes, alterShader, isForeign } = options;
-  return new WebgpuDevice(gpuDevice, {
-    tier,
-    languageFeatures: await languageFeatures(gpu),
-    ...(pieceBytes !== undefined && { pieceBytes }),
-    ...(alterShader && { alterShader }),
-    ...(isForeign && { isForeign }),
-  });
+  return new WebgpuDevice(gpuDevice, { ...options, languageFeatures: await languageFeatures(options.gpu) });
 }
 
 /** None where the caller has a device of an implementation that is not found here. */

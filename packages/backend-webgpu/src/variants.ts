@@ -34,13 +34,19 @@ export class Variants {
   readonly all: readonly Candidate[];
   readonly #ranked = new Map<Kernel<OpName>, readonly Candidate[]>();
   readonly #traits: Traits;
+  readonly #wanted: readonly OpName[];
 
-  constructor(traits: Traits) {
+  /** @param wanted the operations that will be asked for; kernels of others are not looked at */
+  constructor(traits: Traits, wanted: readonly OpName[] = opNames) {
+    for (const op of wanted) if (!opNames.includes(op)) throw unknownOperation(op);
     this.#traits = traits;
-    this.all = opNames.flatMap((op) => candidatesOf(op, operations[op] as Operation<OpName> | undefined, traits));
+    this.#wanted = wanted;
+    this.all = wanted.flatMap((op) => candidatesOf(op, operations[op] as Operation<OpName> | undefined, traits));
   }
 
   choose<K extends OpName>(op: K, args: Ops[K]["in"]): Candidate<K> | Reason {
+    if (!this.#wanted.includes(op))
+      return unsupported(`${op} is not among the operations this backend was opened for.`);
     const operation = operations[op] as Operation<OpName> | undefined;
     const reasons: string[] = [];
     for (const kernel of operation?.kernels ?? []) {
@@ -96,6 +102,11 @@ function rank(candidates: readonly Candidate[]): Candidate[] {
   const usable = candidates.filter(({ verdict }) => verdict === "untested" || verdict === "passed");
   return usable.sort((a, b) => (a.ns ?? Number.POSITIVE_INFINITY) - (b.ns ?? Number.POSITIVE_INFINITY) || 0);
 }
+
+const unknownOperation = (op: string): Error =>
+  halfbyteError("INVALID_ARGUMENT", `There is no operation "${op}".`, {
+    remedy: `The operations are ${opNames.join(", ")}.`,
+  });
 
 export function unsupported(message: string): Reason {
   const { code, remedy } = halfbyteError("UNSUPPORTED_KERNEL", message);
