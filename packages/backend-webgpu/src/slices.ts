@@ -21,6 +21,18 @@ export function ranges(count: number, widest: number, pieceBytes: number, alignm
   }));
 }
 
+/**
+ * The same for rows of several tensors, of so many bytes each. Slices start at multiples of 256 bytes, which are bound where they lie, or at least
+ * at whole words. None when a row is wider than a piece.
+ */
+export function rowRanges(rows: number, bytes: readonly number[], pieceBytes: number): Range[] {
+  const widest = Math.max(...bytes);
+  const alignmentTo = (unit: number) =>
+    bytes.reduce((rows, each) => leastCommonMultiple(rows, unit / greatestCommonDivisor(unit, each)), 1);
+  const aligned = ranges(rows, widest, pieceBytes, alignmentTo(256));
+  return aligned.length > 0 ? aligned : ranges(rows, widest, pieceBytes, alignmentTo(4));
+}
+
 /** Elements of a range, of `bits` each. The whole tensor when it is all of it. */
 export function sliceOf(storage: Storage, { from, to }: Range, bits: number): Operand {
   const slice = { storage, from: (from * bits) / 8, to: Math.ceil((to * bits) / 8) };

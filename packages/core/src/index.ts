@@ -77,6 +77,7 @@ export {
 export { type Thresholds, thresholdsOf } from "./formats/codebook.js";
 export { bitsPerWeight, type Format, type SignMagnitudeThresholds, tableFormat } from "./formats/format.js";
 export { formatNames, getFormat, registerFormat } from "./formats/index.js";
+export { inverse127 } from "./formats/int8-rowwise.js";
 export { createDynamicMap, createFp8Map, createLinearMap, createNormalMap } from "./formats/maps.js";
 export { packCodes, unpackCodes } from "./formats/packing.js";
 export {
@@ -99,6 +100,7 @@ export { dequantize, nestedScales, type QuantizeOptions, quantize } from "./quan
 export { createQuantizedTensor, type QuantizedParts, type QuantizedTensor, type Scales } from "./quantized-tensor.js";
 export { createRandom, type Random } from "./random.js";
 export { referenceBackend } from "./reference/backend.js";
+export { mmDequantConstant } from "./reference/int8.js";
 export { reference } from "./reference/provider.js";
 export {
   type BackendProvider,

@@ -1,6 +1,12 @@
 /** The operations this backend has kernels for. Core composes others from them, or says that there is none. */
 import type { OpName } from "@halfbyte/core";
 import { dequantize4bit, dequantizeBlockwise } from "./dequantize.js";
+import { int8VectorwiseDequant, int8VectorwiseQuant } from "./int8-rows.js";
 import type { Operation } from "./operation.js";
 
-export const operations: { readonly [K in OpName]?: Operation<K> } = { dequantize4bit, dequantizeBlockwise };
+export const operations: { readonly [K in OpName]?: Operation<K> } = {
+  dequantize4bit,
+  dequantizeBlockwise,
+  int8VectorwiseQuant,
+  int8VectorwiseDequant,
+};

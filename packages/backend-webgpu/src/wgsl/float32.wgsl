@@ -133,7 +133,7 @@ fn sum_of_finite(large: u32, small: u32) -> u32 {
 fn pack_integer(integer: u32, exponent: i32) -> u32 {
   let shift = countLeadingZeros(integer);
   let mantissa = integer << shift;
-  return pack(mantissa >> 8u, (mantissa & 0xffu) << 16u, exponent + 158 - i32(shift));
+  return pack(mantissa >> 8u, (mantissa << 24u) >> 8u, exponent + 158 - i32(shift));
 }
 
 // The nearest number to an integer.
