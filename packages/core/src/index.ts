@@ -101,6 +101,7 @@ export { createQuantizedTensor, type QuantizedParts, type QuantizedTensor, type 
 export { createRandom, type Random } from "./random.js";
 export { referenceBackend } from "./reference/backend.js";
 export { mmDequantConstant } from "./reference/int8.js";
+export { adamCorrection, isAdam, ruleOf } from "./reference/optimizer-rule.js";
 export { reference } from "./reference/provider.js";
 export {
   type BackendProvider,

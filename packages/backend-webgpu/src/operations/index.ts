@@ -3,10 +3,12 @@ import type { OpName } from "@halfbyte/core";
 import { dequantize4bit, dequantizeBlockwise } from "./dequantize.js";
 import { int8VectorwiseDequant, int8VectorwiseQuant } from "./int8-rows.js";
 import type { Operation } from "./operation.js";
+import { optimizerUpdate32bit } from "./optimizer-32bit.js";
 
 export const operations: { readonly [K in OpName]?: Operation<K> } = {
   dequantize4bit,
   dequantizeBlockwise,
   int8VectorwiseQuant,
   int8VectorwiseDequant,
+  optimizerUpdate32bit,
 };
