@@ -15,6 +15,7 @@ const integerTypes = [
   "bool",
   "Unpacked",
   "MantissaProduct",
+  "LeadingProduct",
   "Wide",
   "BlockScale",
   "ptr",

@@ -65,7 +65,7 @@ fn decode(index: u32, packed: u32, i: u32) -> u32 {
   if (params.offset == 0u) {
     return decoded;
   }
-  return bitcast<u32>(bitcast<f32>(decoded) + bitcast<f32>(params.offset));
+  return sum(decoded, params.offset);
 }
 
 fn code_at(packed: u32, i: u32) -> u32 {

@@ -37,9 +37,21 @@ fn pack_subnormal(mantissa: u32, rest: u32, shift: u32) -> u32 {
   return round_half_even(mantissa >> shift, dropped, 1u << shift);
 }
 
+// Whether the exponent field is that of a normal number.
+fn is_normal_exponent(field: u32) -> bool {
+  return field - 1u < 254u;
+}
+
 // a * b, rounded half to even.
 fn product(a: u32, b: u32) -> u32 {
   let sign = (a ^ b) & SIGN;
+  let of_a = (a >> 23u) & 0xffu;
+  let of_b = (b >> 23u) & 0xffu;
+  let exponent = i32(of_a + of_b) - 127;
+  // Nearly always; the result may still round up to infinity.
+  if (is_normal_exponent(of_a) && is_normal_exponent(of_b) && exponent > 0 && exponent < 254) {
+    return sign | normal_product((a & 0x7fffffu) | LEADING_ONE, (b & 0x7fffffu) | LEADING_ONE, u32(exponent));
+  }
   let small = min(a & ~SIGN, b & ~SIGN);
   let large = max(a & ~SIGN, b & ~SIGN);
   if (large > INFINITY || (large == INFINITY && small == 0u)) { return NOT_A_NUMBER; }
@@ -64,11 +76,28 @@ fn mantissa_product(a: u32, b: u32) -> MantissaProduct {
   return MantissaProduct(a_high * b_high + (middle >> 12u) + (low >> 24u), low & 0xffffffu);
 }
 
+// The product of two mantissas: 24 bits, leading one first, what is below them, and whether the leading one moved up.
+struct LeadingProduct {
+  mantissa: u32,
+  rest: u32,
+  carry: u32,
+}
+
+fn leading_product(a: u32, b: u32) -> LeadingProduct {
+  let exact = mantissa_product(a, b);
+  let carry = exact.high >> 23u;
+  let mantissa = select((exact.high << 1u) | (exact.low >> 23u), exact.high, carry == 1u);
+  return LeadingProduct(mantissa, (exact.low << (1u - carry)) & 0xffffffu, carry);
+}
+
+fn normal_product(a: u32, b: u32, exponent: u32) -> u32 {
+  let leading = leading_product(a, b);
+  return ((exponent + leading.carry - 1u) << 23u) + round_half_even(leading.mantissa, leading.rest, LEADING_ONE);
+}
+
 fn product_of_magnitudes(a: Unpacked, b: Unpacked) -> u32 {
-  let exact = mantissa_product(a.mantissa, b.mantissa);
-  let exponent = a.exponent + b.exponent - 127;
-  if (exact.high >= LEADING_ONE) { return pack(exact.high, exact.low, exponent + 1); }
-  return pack((exact.high << 1u) | (exact.low >> 23u), (exact.low << 1u) & 0xffffffu, exponent);
+  let leading = leading_product(a.mantissa, b.mantissa);
+  return pack(leading.mantissa, leading.rest, a.exponent + b.exponent - 127 + i32(leading.carry));
 }
 
 // a / b, rounded half to even.
