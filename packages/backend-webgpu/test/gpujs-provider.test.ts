@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { openBackend } from "@halfbyte/core";
 import { build } from "esbuild";
+import * as gpujs from "gpu.js";
 import { expect, test } from "vitest";
 import { webgpu } from "../src/index.js";
 
@@ -41,6 +42,27 @@ test.each(Object.entries(notInstalled))("gpu.js %s is PACKAGE_NOT_INSTALLED", as
   const refused = { code: "PACKAGE_NOT_INSTALLED", remedy: expect.stringContaining("npm package `gpu.js`") };
   expect(await provider.detect()).toMatchObject({ available: false, reason: refused });
   await expect(provider.open()).rejects.toMatchObject(refused);
+});
+
+/** gpu.js with one constant changed in the text of one kernel. */
+const broken = async () => ({
+  GPU: class extends (gpujs.GPU as unknown as new (settings: object) => { createKernel: Create }) {
+    override createKernel: Create = (source, settings) =>
+      super.createKernel(
+        source.replace("words[(element + wordOffset) * 0.25]", "words[(element + wordOffset) * 0.5]"),
+        settings,
+      );
+  },
+});
+type Create = (source: string, settings: object) => unknown;
+
+test("a kernel that computes something else fails the self-test", async () => {
+  await using other = await openBackend([webgpu({ tier: "gpujs", gpujs: broken })], { order: ["webgpu"] });
+  const message = expect.stringContaining("gemm4bit (gpujs-cpu:product4bitByWord)");
+  expect(other.report).toMatchObject({
+    chosen: "reference",
+    skipped: [{ stage: "self-test", code: "SELF_TEST_FAILED", message }],
+  });
 });
 
 test("an aborted opening is ABORTED", async () => {

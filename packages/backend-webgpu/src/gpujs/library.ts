@@ -46,7 +46,7 @@ export async function loadGpuJs(given?: () => Promise<unknown>): Promise<GpuJsCo
 /** Set by the script that gpu.js ships for pages; a browser's own `GPU` is WebGPU's. */
 const ownGlobal = (): unknown => constructorIn(globalThis);
 
-const importPackage = (): Promise<unknown> => import(/* @vite-ignore */ packageName);
+const importPackage = (): Promise<unknown> => import(/* @vite-ignore */ /* webpackIgnore: true */ packageName);
 
 async function imported(load: () => Promise<unknown>): Promise<unknown> {
   try {

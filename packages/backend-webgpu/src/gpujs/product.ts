@@ -50,7 +50,8 @@ export const kernel4bit = (k: number, blockSize: number, transpose: boolean): Ke
 
 export async function multiply(engine: Engine, job: Product): Promise<void> {
   const [inner, outer] = job.transpose ? [job.n, job.k] : [job.k, job.n];
-  for (const rows of ranges(job.m, rowsPerTile(inner))) {
+  // So that neither x nor the sums of one tile are longer than a tile may be.
+  for (const rows of ranges(job.m, rowsPerTile(Math.max(inner, outer)))) {
     const sums = new Float64Array((rows.end - rows.begin) * outer);
     if (inner > 0 && outer > 0) await addProducts(engine, job, rows, sums);
     store(job, rows.begin * outer, outer, sums);

@@ -30,7 +30,13 @@ export async function detectGpujs({ gpujs }: GpujsOptions): Promise<Detection> {
 export async function openGpujs({ gpujs, signal }: GpujsOptions & { readonly signal?: AbortSignal }): Promise<Device> {
   throwIfAborted(signal, "Opening the gpu.js tier");
   const GpuJs = await loadGpuJs(gpujs);
-  return new GpujsDevice(new Engine(GpuJs, findHost()));
+  const webgl2 = findHost();
+  try {
+    return new GpujsDevice(new Engine(GpuJs, webgl2));
+  } catch (thrown) {
+    if (webgl2) loseContext(webgl2.context);
+    throw thrown;
+  }
 }
 
 /** Undefined in Node. Throws NOT_AVAILABLE where there is neither. */
