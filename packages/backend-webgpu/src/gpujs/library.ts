@@ -71,5 +71,5 @@ const notInstalled = (message: string, cause?: unknown): Error =>
   halfbyteError("PACKAGE_NOT_INSTALLED", message, {
     cause,
     remedy:
-      'Install the npm package `gpu.js`; where a bundler builds for a browser, also pass it: webgpu({ tier: "gpujs", gpujs: () => import("gpu.js") }).',
+      'Install the npm package `gpu.js`; where a bundler builds for a browser, also pass it: webgpu({ gpujs: () => import("gpu.js"), … }).',
   });

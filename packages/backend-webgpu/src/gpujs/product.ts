@@ -1,6 +1,6 @@
 /**
- * Products of x with a 4-bit or a dense weight. Kernels sum over a part of a row in float32; the host adds the parts and the bias in float64 and rounds
- * once to the dtype of the output.
+ * Products of x with a 4-bit or a dense weight. Kernels sum over a part of a row in float32; the host adds the parts and the bias in float64 and
+ * rounds once to the dtype of the output.
  */
 import type { Float } from "@halfbyte/core";
 import { type Coded, tileOf } from "./coded.js";

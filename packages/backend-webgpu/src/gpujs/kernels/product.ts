@@ -1,6 +1,6 @@
 /**
- * Products of x with a weight: thread (x, y) sums x[y, i] · W over the elements i in [begin, end). Going along rows of the weight or, transposed, along
- * its columns differs in strides only. Sums are kept in chunks of 64, so that rounding errors do not grow with the length of a row.
+ * Products of x with a weight: thread (x, y) sums x[y, i] · W over the elements i in [begin, end). Going along rows of the weight or, transposed,
+ * along its columns differs in strides only. Sums are kept in chunks of 64, so that rounding errors do not grow with the length of a row.
  */
 import { blockOf, code4bit } from "./decode.js";
 import type { Kernel } from "./kernel.js";
