@@ -119,6 +119,7 @@ class QuantizeView {
     if (!this.#plan || this.#running) return;
     const [running, input, plan] = [new AbortController(), this.#input, this.#plan];
     this.#running = running;
+    this.#failure.replaceChildren();
     this.#busy(true);
     this.#progress.begin(plan);
     try {
@@ -135,12 +136,13 @@ class QuantizeView {
 
   #finished(result: Result, input: Input): void {
     this.#progress.end(`Done. ${bytes(result.report.bytesIn)} became ${bytes(result.report.bytesOut)}.`);
-    part("plan", HTMLElement).hidden = true;
+    const plan = part("plan", HTMLElement);
+    plan.hidden = true;
+    plan.replaceChildren();
     showResult(part("result", HTMLElement), result, input);
   }
 
   #busy(busy: boolean): void {
-    this.#failure.replaceChildren();
     for (const control of [this.#start, this.#picker, part("example", HTMLButtonElement)]) control.disabled = busy;
     this.#formats.disabled(busy);
     this.#stop.hidden = !busy;
