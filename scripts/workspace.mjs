@@ -40,6 +40,7 @@ export async function ensureInstalled() {
     ...["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"].map((name) => join(root, name)),
     ...packages().map(({ folder }) => join(folder, "package.json")),
     join(root, "benchmarks", "package.json"),
+    join(root, "examples", "browser", "package.json"),
   ];
   if (changedAt(installStamp) >= Math.max(...inputs.map(changedAt))) return;
   console.log("Installing dependencies …");

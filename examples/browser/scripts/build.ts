@@ -31,6 +31,13 @@ export async function buildPage(folder: string): Promise<void> {
   });
   for (const page of pages) await copyFile(join(example, page), join(folder, page));
   // Where the bundles look for them: below the folder above their own, as in the package.
-  for (const name of kernels)
-    await copyFile(resolve(`@halfbyte/backend-cpu/${name}`), join(folder, "build", "wasm", name));
+  for (const name of kernels) await copyFile(kernelFile(name), join(folder, "build", "wasm", name));
+}
+
+function kernelFile(name: string): string {
+  try {
+    return resolve(`@halfbyte/backend-cpu/${name}`);
+  } catch (cause) {
+    throw new Error(`${name} is not built: run \`pnpm build:wasm\` first.`, { cause });
+  }
 }

@@ -15,4 +15,5 @@ export function showFailure(place: HTMLElement, thrown: unknown): void {
       html("code", {}, code),
     ),
   );
+  place.scrollIntoView({ block: "nearest" });
 }

@@ -51,7 +51,7 @@ function adapterHead({ adapter }: AdapterReport): HTMLElement {
       "h3",
       { class: "adapter-name" },
       adapter.name,
-      ...(adapter.isSoftware ? [" ", html("span", { class: "tag warn" }, "software adapter")] : []),
+      ...(adapter.isSoftware ? [html("span", { class: "tag warn beside" }, "software adapter")] : []),
     ),
     ...(adapter.isSoftware
       ? [html("p", { class: "aside" }, "It computes on the CPU: its results count, its times say nothing about a GPU.")]

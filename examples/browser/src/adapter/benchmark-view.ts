@@ -87,7 +87,7 @@ function timingRow(timing: Timing, fastest: number): HTMLElement {
       "td",
       {},
       timing.backend,
-      timing.isSoftware ? html("span", { class: "tag warn" }, "software adapter") : undefined,
+      timing.isSoftware ? html("span", { class: "tag warn beside" }, "software adapter") : undefined,
     ),
     ...cells("td", [timing.kernel, timing.variant, { number: milliseconds(timing.ms) }]),
     html("td", { class: "number" }, bar, significant(timing.gigabytesPerSecond)),

@@ -64,4 +64,9 @@ function sampling({ codes, sampled }: TensorFigures): string {
 }
 
 const picture = (title: string, says: string, children: readonly Node[]): HTMLElement =>
-  html("figure", {}, html("figcaption", {}, html("strong", {}, title), html("span", {}, says)), ...children);
+  html(
+    "figure",
+    {},
+    html("figcaption", {}, html("strong", {}, title), html("span", { class: "hint" }, says)),
+    ...children,
+  );

@@ -28,7 +28,8 @@ export async function saveToFolder(files: readonly ResultFile[]): Promise<boolea
   return true;
 }
 
-export function download({ name, file }: ResultFile): void {
+/** The browser tells nobody what became of it. */
+export function download({ name, file }: ResultFile): undefined {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
   link.download = name;

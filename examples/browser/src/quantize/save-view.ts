@@ -8,7 +8,7 @@ import { canPickFile, canPickFolder, download, saveToFile, saveToFolder } from "
 export function saveButtons(files: readonly ResultFile[], kept: Result["kept"]): HTMLElement {
   const said = html("p", { class: "saved", role: "status" });
   const failure = html("div");
-  const button = (label: string, primary: boolean, save: () => Promise<boolean> | void) => {
+  const button = (label: string, primary: boolean, save: () => Promise<boolean> | undefined) => {
     const made = html("button", { type: "button", class: primary ? "primary" : "" }, label);
     made.addEventListener("click", () => void run(made, save, said, failure));
     return made;
@@ -37,7 +37,7 @@ function pickerButtons(
 
 async function run(
   button: HTMLButtonElement,
-  save: () => Promise<boolean> | void,
+  save: () => Promise<boolean> | undefined,
   said: HTMLElement,
   failure: HTMLElement,
 ): Promise<void> {
