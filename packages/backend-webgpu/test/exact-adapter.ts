@@ -26,7 +26,7 @@ const header = `
 `;
 
 /** A shader whose body sees the index `i` of one of `count` invocations. */
-function shader(modules: string, body: string, count: number): string {
+export function shaderText(modules: string, body: string, count: number): string {
   return `${modules}${header}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -50,7 +50,7 @@ export interface Dispatch {
 /** Runs one shader and reads its result. */
 export async function dispatch(device: GPUDevice, { modules, body, first, ...rest }: Dispatch): Promise<Uint32Array> {
   const { second = new Uint32Array(1), count = first.length, words = count } = rest;
-  const module = device.createShaderModule({ code: shader(modules, body, count) });
+  const module = device.createShaderModule({ code: shaderText(modules, body, count) });
   const groupLayout = bindGroupLayout(device);
   const layout = device.createPipelineLayout({ bindGroupLayouts: [groupLayout] });
   const pipeline = await device.createComputePipelineAsync({ layout, compute: { module } });

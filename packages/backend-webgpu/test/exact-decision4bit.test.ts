@@ -1,11 +1,10 @@
-import { type Format, getFormat, quantize, referenceBackend, thresholdsOf, unpackCodes } from "@halfbyte/core";
+import { type Format, getFormat } from "@halfbyte/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tableWgsl } from "../src/exact/table.js";
 import { dispatch, moduleText, noAdapter, openDevice } from "./exact-adapter.js";
-import { floatsOf, generator, wordsOf } from "./exact-patterns.js";
+import { adversarialBlocks, blockSize, referenceCodes } from "./exact-blocks.js";
+import { floatsOf, wordsOf } from "./exact-patterns.js";
 
-const blockSize = 64;
-const blocks = 1 << 14;
 const largest = 0x7f7fffff;
 let device: GPUDevice | undefined;
 
@@ -43,49 +42,6 @@ const run = (format: Format, body: string, values: Uint32Array) =>
     count: values.length / blockSize,
     words: values.length,
   });
-
-/** Absmax patterns over all magnitudes: any bits, powers of two, subnormals and zero, the ends, ordinary weights. */
-function absmaxOf(block: number, random: () => number): number {
-  const word = random();
-  const choices = [
-    word & 0x7fffffff,
-    word & 0x7f800000,
-    word & 0x7fffff,
-    largest - (word & 3),
-    0x3c000000 + (word >>> 6),
-  ];
-  return Math.min(choices[block % choices.length]!, largest);
-}
-
-/** One value of a block: within 3 ulp of a threshold carried over to its scale, or anything up to the absmax. */
-function valueIn(absmax: number, bound: number, random: () => number): number {
-  const near = wordsOf(Float32Array.of(bound * floatsOf(Uint32Array.of(absmax))[0]!))[0]!;
-  const magnitude = random() & 3 ? (near & 0x7fffffff) + (random() % 7) - 3 : random() & 0x7fffffff;
-  return (Math.max(0, Math.min(magnitude, absmax)) | (near & 0x80000000)) >>> 0;
-}
-
-/** Blocks whose first value is the largest; the sign of what stands in for zero thresholds is random. */
-function adversarialBlocks(format: Format, count: number): Uint32Array {
-  const random = generator(11);
-  const { bounds } = thresholdsOf(format.code);
-  const values = new Uint32Array(blocks * blockSize);
-  for (let block = 0; block < blocks; block++) {
-    const absmax = absmaxOf(block, random);
-    values[block * blockSize] = absmax | (random() & 0x80000000);
-    for (let k = 1; k < count; k++) {
-      const flip = random() % 4 === 0 ? 0x80000000 : 0;
-      values[block * blockSize + k] = valueIn(absmax, bounds[random() % bounds.length]!, random) ^ flip;
-    }
-  }
-  return values;
-}
-
-/** The codes of core's reference kernels, one to a word. */
-async function referenceCodes(format: Format, values: Float32Array, size: number): Promise<Uint8Array> {
-  using x = referenceBackend().tensor("float32", [values.length], values);
-  using quantized = await quantize(x, { format: format.name, blockSize: size, nonFinite: "propagate" });
-  return unpackCodes((await quantized.codes.read()) as Uint8Array, values.length);
-}
 
 /** The first difference, with the value and the absmax that made it. */
 function firstDifference(got: Uint32Array, want: Uint8Array, values: Uint32Array): string | undefined {
