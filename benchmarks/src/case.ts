@@ -56,6 +56,8 @@ export interface Prepared {
   readonly relativeError: number | null;
   readonly unroundedError?: number;
   readonly accuracy: Row["accuracy"];
+  /** Kernel and variant that run. */
+  readonly variant?: string;
   dispose(): void;
 }
 
@@ -69,6 +71,7 @@ export interface Measurement {
   readonly relativeError: number | null;
   readonly unroundedError?: number;
   readonly accuracy: Row["accuracy"];
+  readonly variant?: string;
   /** Default: the wall's clock. */
   readonly timing?: Timing;
   /** Where it is not the backend's. */

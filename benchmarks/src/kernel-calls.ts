@@ -1,5 +1,5 @@
 /** Kernel calls as users make them: the call, the wait, and what becomes of the outputs. */
-import type { Backend, Tensor } from "@halfbyte/core";
+import type { Backend, OpName, Ops, Tensor } from "@halfbyte/core";
 import type { Own } from "./case.js";
 import { timed } from "./measure/subject.js";
 
@@ -42,6 +42,12 @@ export function kernelCalls<Out extends object>(backend: Backend, copies: number
     outputs: reused,
     dispose: () => disposeAll(tensorsOf(reused)),
   };
+}
+
+/** What runs these arguments: kernel and variant, or the operations that it is composed of. */
+export function variantOf<K extends OpName>(backend: Backend, op: K, args: Ops[K]["in"]): string {
+  const told = backend.explain(op, args);
+  return "variant" in told ? `${told.kernel} ${told.variant}` : told.message;
 }
 
 /** 0, 1, …, count − 1, 0, … */

@@ -120,7 +120,7 @@ async function prepareAll(candidates: readonly Candidate[], notMeasured: Unmeasu
 }
 
 function figuresOf(
-  { ours, relativeError, unroundedError, accuracy }: Prepared,
+  { ours, relativeError, unroundedError, accuracy, variant }: Prepared,
   floors: readonly Floor[],
   times: readonly number[][],
 ) {
@@ -137,12 +137,13 @@ function figuresOf(
     relativeError,
     ...(unroundedError !== undefined && { unroundedError }),
     accuracy,
+    ...(variant !== undefined && { variant }),
   };
 }
 
 function rowsOf(spec: Spec, { backend }: Bench, measurement: Measurement): Row[] {
   const { floor, otherFloors, peers, notMeasured, relativeError, unroundedError = null, accuracy } = measurement;
-  const { tier = backend.tier, timing = wallClock.timing } = measurement;
+  const { tier = backend.tier, timing = wallClock.timing, variant } = measurement;
   const { suite, format, dtype, shape, threads, temperature } = spec;
   return measurement.ours.map(({ memory, times }) => {
     const medianNs = median(times);
@@ -152,6 +153,7 @@ function rowsOf(spec: Spec, { backend }: Bench, measurement: Measurement): Row[]
       case: spec.case,
       backend: backend.name,
       tier,
+      ...(variant !== undefined && { variant }),
       accuracy,
       format,
       dtype,

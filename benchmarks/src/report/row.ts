@@ -45,6 +45,8 @@ export interface Row {
   readonly case: string;
   readonly backend: string;
   readonly tier: string;
+  /** Kernel and variant that ran, where the suite runs one. */
+  readonly variant?: string;
   readonly accuracy: Accuracy | null;
   readonly format: string | null;
   readonly dtype: Float;

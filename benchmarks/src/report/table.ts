@@ -78,6 +78,10 @@ function printSuite(suite: SuiteName, { rows, machine }: Report): void {
   printTable(head, own.map(cells), [8, 9, 10, 12, 13]);
   const missing = new Map(own.flatMap(({ notMeasured }) => notMeasured.map(({ name, reason }) => [name, reason])));
   for (const [name, reason] of missing) console.log(`  peer not measured: ${name}: ${reason}`);
+  for (const variant of new Set(
+    own.flatMap((row) => (row.variant ? [`${sayShape(row.shape)} ${row.dtype}: ${row.variant}`] : [])),
+  ))
+    console.log(`  ran ${variant}`);
   for (const { invalid, case: name } of own) if (invalid) console.log(`  invalid: ${name}: ${invalid}`);
 }
 

@@ -3,7 +3,7 @@ import type { Accuracy, Float, Ops, QuantizedTensor } from "@halfbyte/core";
 import type { Bench, Candidate, Prepared } from "../case.js";
 import type { FloorRequest } from "../floors/floor.js";
 import type { FloorKind } from "../floors/kinds.js";
-import { disposeAll, kernelCalls } from "../kernel-calls.js";
+import { disposeAll, kernelCalls, variantOf } from "../kernel-calls.js";
 import { onnxOps } from "../onnx/linear.js";
 import { ownErrors } from "../own-errors.js";
 import type { PeerSet } from "../peers/peer-set.js";
@@ -41,6 +41,7 @@ export async function prepareGemm4bit(spec: Spec, bench: Bench): Promise<Prepare
     candidates: await candidatesOf(bench.peerSet, spec, activations, weights),
     ...(await ownErrors(calls.outputs.out, activations, weights[0]!, shape, accuracy)),
     accuracy,
+    variant: variantOf(backend, "gemm4bit", { x, weight: weights[0]!, ...asked }),
     dispose() {
       calls.dispose();
       disposeAll([x, ...weights]);
