@@ -41,7 +41,7 @@ ${table(["code", "name", "meaning", "what to do"], rows)}
 }
 
 /** What is implemented, and how far it was seen; a backend that does not exist yet has no column. */
-const backends = { reference: "yes", cpu: "yes", cuda: "emulated" };
+const backends = { reference: "yes", cpu: "yes", cuda: "emulated", webgpu: "software adapters" };
 const profiles: readonly Profile[] = ["reference", "cpu", "cuda"];
 
 function supportPage(): string {
@@ -71,7 +71,9 @@ ${table(["operation", ...Object.keys(backends)], operations)}
 The reference backend is plain JavaScript: exact, complete, and slow. The cpu backend is a C++ library (AVX-512, AVX2, NEON, scalar), for now built from a
 clone with \`pnpm build:native\`; nested scales and transposed 4-bit products are composed from its other operations, and it refuses profile \`cpu\`.
 The cuda backend has a kernel for every operation; the same sources pass the specification as a library for an emulated device, on tensor cores and without.
-**None has run on a GPU yet**, and nothing is known of their speed. Transposed 4-bit products are composed; profile \`cpu\` is refused. WebGPU is not part of this release.
+**None has run on a GPU yet**, and nothing is known of their speed. Transposed 4-bit products are composed; profile \`cpu\` is refused.
+The webgpu backend has WGSL kernels for every operation but nested statistics, which core makes on the host. They pass the specification on software adapters, lavapipe in Node and SwiftShader in
+Chromium; **no GPU was at hand**. Each variant is tested on the adapter before it is used. Profile \`cpu\` is refused. Its gpu.js tier (WebGL2) has decoding and products alone.
 
 ## Formats
 
