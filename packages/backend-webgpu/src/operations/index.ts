@@ -3,6 +3,7 @@ import type { OpName } from "@halfbyte/core";
 import { dequantize4bit, dequantizeBlockwise } from "./dequantize.js";
 import { int8VectorwiseDequant, int8VectorwiseQuant } from "./int8-rows.js";
 import type { Operation } from "./operation.js";
+import { optimizerUpdate8bitBlockwise } from "./optimizer-8bit.js";
 import { optimizerUpdate32bit } from "./optimizer-32bit.js";
 
 export const operations: { readonly [K in OpName]?: Operation<K> } = {
@@ -11,4 +12,5 @@ export const operations: { readonly [K in OpName]?: Operation<K> } = {
   int8VectorwiseQuant,
   int8VectorwiseDequant,
   optimizerUpdate32bit,
+  optimizerUpdate8bitBlockwise,
 };

@@ -11,7 +11,7 @@ import normsText from "../wgsl/optimizer_norms.wgsl";
 import ruleText from "../wgsl/optimizer_rule.wgsl";
 import trustText from "../wgsl/optimizer_trust.wgsl";
 import type { Launcher, Operation } from "./operation.js";
-import { refuseCpuProfile, ruleNumbers, stepConstants, stepParams, trustParams } from "./optimizer-step.js";
+import { refuseCpuProfile, stepConstants, stepParams, trustParams } from "./optimizer-step.js";
 
 type Args = Ops["optimizerUpdate32bit"]["in"];
 
@@ -45,14 +45,13 @@ interface Part {
 
 function partsOf(launcher: Launcher, { optimizer, param, grad, state1, state2 }: Args): Part[] {
   const [first, second] = [storageOf(state1), state2 && storageOf(state2)];
-  const isStacked = ruleNumbers[optimizer] === ruleNumbers.ademamix;
   const slice = (tensor: Tensor<Float>, range: Range) => sliceOf(storageOf(tensor), range, floatBits(tensor.dtype));
   return ranges(param.size, 4, launcher.traits.pieceBytes, 64).map((range) => ({
     range,
     grad: slice(grad, range),
     param: slice(param, range),
     state1: sliceOf(first, range, 32),
-    slow: isStacked ? sliceOf(first, behind(range, param.size), 32) : standIn(launcher),
+    slow: optimizer === "ademamix" ? sliceOf(first, behind(range, param.size), 32) : standIn(launcher),
     state2: second ? sliceOf(second, range, 32) : standIn(launcher),
   }));
 }

@@ -8,23 +8,28 @@ export interface Update {
   readonly profile?: Profile | undefined;
 }
 
-/** `rule` of optimizer_rule.wgsl. */
-export const ruleNumbers: Readonly<Record<Optimizer, number>> = {
-  adam: 0,
-  adamw: 0,
-  lamb: 0,
-  ademamix: 1,
-  momentum: 2,
-  lars: 2,
-  lion: 3,
-  rmsprop: 4,
-  adagrad: 5,
+/** `rule` of optimizer_rule.wgsl, and its `one_state`. */
+interface Rule {
+  readonly rule: number;
+  readonly oneState: number;
+}
+
+const rules: Readonly<Record<Optimizer, Rule>> = {
+  adam: { rule: 0, oneState: 0 },
+  adamw: { rule: 0, oneState: 0 },
+  lamb: { rule: 0, oneState: 0 },
+  ademamix: { rule: 1, oneState: 0 },
+  momentum: { rule: 2, oneState: 0 },
+  lars: { rule: 2, oneState: 0 },
+  lion: { rule: 2, oneState: 1 },
+  rmsprop: { rule: 2, oneState: 2 },
+  adagrad: { rule: 2, oneState: 3 },
 };
 
 const typeNumbers: Readonly<Record<Float, number>> = { float32: 0, float16: 1, bfloat16: 2 };
 
 export const stepConstants = (optimizer: Optimizer, param: Float, grad: Float) => ({
-  rule: ruleNumbers[optimizer],
+  rule: rules[optimizer].rule,
   param_type: typeNumbers[param],
   grad_type: typeNumbers[grad],
 });
@@ -50,6 +55,7 @@ export function stepParams({ optimizer, step, profile = "reference" }: Update, w
   const rule = ruleOf(optimizer, step, profile);
   return params(
     words.size,
+    rules[optimizer].oneState,
     flag(step.skipZeros),
     flag(step.step === 1),
     flag(rule.decayAfter),

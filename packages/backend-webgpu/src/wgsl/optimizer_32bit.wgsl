@@ -34,20 +34,20 @@ fn main(
 }
 
 fn store_one(i: u32, rate: f32) {
-  if (i < params.size) { param[i] = step(i, rate); }
+  if (i < params.size) { param[i] = updated(i, rate); }
 }
 
 // What lies behind the last element is zero.
 fn store_pair(i: u32, rate: f32) {
   if (i >= params.size) { return; }
-  let first = narrowed(step(i, rate));
+  let first = narrowed(updated(i, rate));
   var second = 0u;
-  if (i + 1u < params.size) { second = narrowed(step(i + 1u, rate)); }
+  if (i + 1u < params.size) { second = narrowed(updated(i + 1u, rate)); }
   param[i >> 1u] = first | (second << 16u);
 }
 
 // Updates the states of an element; gives its parameter.
-fn step(i: u32, rate: f32) -> u32 {
+fn updated(i: u32, rate: f32) -> u32 {
   let p = param_at(i);
   let grad_bits = grad_at(i);
   var e = Element(bitcast<f32>(p), params.grad_scale * bitcast<f32>(grad_bits), bitcast<f32>(state1[i]), 0.0, 0.0);

@@ -1,12 +1,14 @@
 // The update rules of core's reference/optimizer-rule.ts, element by element, in f32: products and sums are rounded where the reference rounds
 // them. Decisions look at bit patterns, because a device may assume that there is no NaN and no infinity. Needs float32.wgsl.
 
-// adam, adamw and lamb are 0, ademamix 1, momentum and lars 2, lion 3, rmsprop 4, adagrad 5.
+// Adam, AdamW and LAMB are 0, AdEMAMix is 1. Those with one state, 2, differ by little: one kernel runs them all, `params.one_state` says which.
 override rule: u32;
 
 struct Params {
   // Of the slice.
   size: u32,
+  // Momentum and LARS are 0, Lion 1, RMSprop 2, Adagrad 3.
+  one_state: u32,
   skips_zeros: u32,
   // Momentum starts from the gradient itself.
   is_first_step: u32,
@@ -118,12 +120,12 @@ fn coupled(e: Element) -> f32 {
 
 // Updates the states; gives the direction that the parameter moves against.
 fn update_states(e: ptr<function, Element>) -> f32 {
-  switch (rule) {
-    case 0u: { return adam(e); }
-    case 1u: { return ademamix(e); }
-    case 2u: { return momentum(e); }
-    case 3u: { return lion(e); }
-    case 4u: { return rmsprop(e); }
+  if (rule == 0u) { return adam(e); }
+  if (rule == 1u) { return ademamix(e); }
+  switch (params.one_state) {
+    case 0u: { return momentum(e); }
+    case 1u: { return lion(e); }
+    case 2u: { return rmsprop(e); }
     default: { return adagrad(e); }
   }
 }
