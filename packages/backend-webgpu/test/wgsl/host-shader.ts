@@ -1,7 +1,7 @@
 /** A WGSL text that runs on the host: translated to JavaScript, with an arithmetic of floats that the caller chooses. */
 import { type FloatArithmetic, roundsToNearest } from "./float-arithmetic.js";
 import { type HostBuffer, runtime } from "./runtime.js";
-import { type Translation, translateModule } from "./translate-module.js";
+import { translateModule } from "./translate-module.js";
 
 interface Entry {
   readonly size: readonly number[];
@@ -22,12 +22,26 @@ export interface HostShaderOptions {
 
 type Triple = readonly [number, number, number];
 
-const translations = new Map<string, Translation>();
+type Factory = (given: Given) => {
+  functions: Readonly<Record<string, Callable>>;
+  entries: Readonly<Record<string, Entry>>;
+};
+type Given = Required<HostShaderOptions> & { readonly workgroup: (() => void)[] };
 
-export function translationOf(text: string): Translation {
-  const known = translations.get(text) ?? translateModule(text);
-  translations.set(text, known);
-  return known;
+/** JavaScript is made once for a text, so that it is compiled once. */
+const factories = new Map<string, Factory>();
+
+function factoryOf(text: string): Factory {
+  const known = factories.get(text);
+  if (known) return known;
+  const given = "{ float, constants, buffers, workgroup }";
+  const made: (tools: typeof runtime) => Factory = new Function(
+    `{ ${Object.keys(runtime).join(", ")} }`,
+    `return (${given}) => {\n${translateModule(text)}\n};`,
+  ) as never;
+  const factory = made(runtime);
+  factories.set(text, factory);
+  return factory;
 }
 
 export class HostShader {
@@ -37,10 +51,9 @@ export class HostShader {
   readonly #workgroup: (() => void)[] = [];
 
   constructor(text: string, { float = roundsToNearest, constants = {}, buffers = {} }: HostShaderOptions = {}) {
-    const given = { ...runtime, float, constants, buffers, workgroup: this.#workgroup };
-    const made = new Function(...Object.keys(given), translationOf(text).code)(...Object.values(given));
-    this.#functions = made.functions;
-    this.#entries = made.entries;
+    const { functions, entries } = factoryOf(text)({ float, constants, buffers, workgroup: this.#workgroup });
+    this.#functions = functions;
+    this.#entries = entries;
   }
 
   /** Calls a function of the text that reaches no barrier. */

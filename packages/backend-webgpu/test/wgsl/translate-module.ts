@@ -1,4 +1,4 @@
-/** A WGSL text as the body of a JavaScript function that makes its functions callable. */
+/** A WGSL text as JavaScript that makes its functions callable. */
 import { parseModule } from "./parse-module.js";
 import { freshName, Scope } from "./scope.js";
 import type { Attributes, Expression, FunctionSyntax, ModuleSyntax, TypeName, Variable } from "./syntax.js";
@@ -6,19 +6,8 @@ import { argument, read, translate, typeOf, zero } from "./translate-expression.
 import { barriers, declaration, statement } from "./translate-statement.js";
 import { isComposite, type Type } from "./types.js";
 
-export interface Binding {
-  readonly binding: number;
-  readonly space: string;
-  readonly access: string;
-}
-
-export interface Translation {
-  /** Of a function of `runtime`, `float` (its arithmetic), `constants` (values of overrides) and `buffers` (by binding). */
-  readonly code: string;
-  readonly bindings: readonly Binding[];
-}
-
-export function translateModule(text: string): Translation {
+/** The body of a function of the runtime, `float` (its arithmetic), `constants` (values of overrides), `buffers` (by binding) and `workgroup`. */
+export function translateModule(text: string): string {
   const syntax = parseModule(text);
   const scope = new Scope();
   const resolve = (type: TypeName): Type => typeOf(type, scope) ?? fail(`${type.name} is no type`);
@@ -31,7 +20,7 @@ export function translateModule(text: string): Translation {
   const waiting = waitingFunctions(syntax);
   for (const one of syntax.functions) scope.declareFunction(one, resolve, waiting.has(one.name));
   const functions = syntax.functions.map((one) => functionOf(one, scope));
-  return { code: [...variables, ...functions, interfaceOf(syntax, scope)].join("\n"), bindings: bindingsOf(syntax) };
+  return [...variables, ...functions, interfaceOf(syntax, scope)].join("\n");
 }
 
 const fail = (why: string): never => {
@@ -113,12 +102,3 @@ const numberIn = (attributes: Attributes, name: string): number => {
 };
 
 const bindingOf = ({ attributes }: Variable): number => numberIn(attributes, "binding");
-
-const bindingsOf = ({ variables }: ModuleSyntax): Binding[] =>
-  variables
-    .filter(({ space }) => space[0] === "storage" || space[0] === "uniform")
-    .map((variable) => ({
-      binding: bindingOf(variable),
-      space: variable.space[0]!,
-      access: variable.space[1] ?? "read",
-    }));
