@@ -47,7 +47,7 @@ const sayBundle = ({ what, bytes, gzipBytes, gzipLimit }: BundleSize): string =>
 function floorLines({ floors, floorsMissing, adapter }: Machine): string[] {
   if (!floors) return [`floors: none, ${floorsMissing}`];
   const say = ({ kind, temperature, rate, unit }: MachineFloor) =>
-    `${kind}${kind === "read" ? ` ${temperature}` : ""} ${rate.toFixed(0)} ${unit}`;
+    `${kind}${kind === "read" ? ` ${temperature}` : ""} ${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}`;
   return [...new Set(floors.map(({ threads }) => threads))].map((threads) => {
     const own = floors.filter((floor) => floor.threads === threads);
     const where = adapter ? "of the adapter" : `${threads} thread${threads === 1 ? "" : "s"}`;

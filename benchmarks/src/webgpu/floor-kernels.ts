@@ -40,13 +40,16 @@ const memorySteps: Readonly<Record<"read" | "write" | "copy", (type: string) => 
   copy: () => "destination[i] = source[i];",
 };
 
-/** `step` makes the next value of a chain from `a`. `one` comes from memory, so that no compiler knows it. */
+/**
+ * `step` makes the next value of a chain from `a`. `one` comes from memory, so that no compiler knows it, and each chain begins with its
+ * own number, so that none makes one of several.
+ */
 function arithmetic(type: string, count: number, multiplies: number, step: string): LoopVariant {
   const names = Array.from({ length: count }, (_, i) => `a${i}`);
   return {
     text: loop(
       type,
-      `let one = source[0];${names.map((name) => `var ${name} = ${type}();`).join("")}`,
+      `let one = source[0];${names.map((name, i) => `var ${name} = ${type}(${i});`).join("")}`,
       names.map((name) => `${name} = ${step.replaceAll(/\ba\b/g, name)};`).join(""),
       `destination[id] = ${names.join(" + ")};`,
       "step",
