@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { root } from "../../../scripts/run.mjs";
-import { chromiumAdvice, chromiumFlags, findChromium } from "../../../test/find-chromium.js";
+import { chromiumAdvice, chromiumFlags, findChromium, webgpuFlags } from "../../../test/find-chromium.js";
 import { buildPage } from "./build.js";
 import { serve } from "./serve.js";
 
 const images = join(root, "docs", "images");
 /** Around a part of the page. */
 const margin = 24;
-const webgpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
 const executablePath = findChromium();
 if (!executablePath) throw new Error(chromiumAdvice);
@@ -53,8 +52,10 @@ async function quantize(page: Page): Promise<void> {
 }
 
 async function adapter(page: Page): Promise<void> {
+  await page.locator("#adapter-report").scrollIntoViewIfNeeded();
+  await page.locator("#adapter .kernels").waitFor({ timeout: 120_000 });
   await page.getByRole("button", { name: "Break a kernel on purpose" }).click();
-  await page.getByText("SELF_TEST_FAILED", { exact: true }).waitFor();
+  await page.getByText("SELF_TEST_FAILED", { exact: true }).first().waitFor({ timeout: 120_000 });
   await shoot(page, "#adapter .adapter-head", "browser-adapter.png");
   await shoot(page, "#adapter .kernels", "browser-kernels.png");
   await page.getByRole("button", { name: "Run the benchmark" }).click();

@@ -1,6 +1,6 @@
 /** The page: two workers, and the two parts that talk to them. */
 import type { AdapterCalls } from "./adapter/adapter-calls.js";
-import { showAdapter } from "./adapter/adapter-view.js";
+import { showAdapterWhenSeen } from "./adapter/adapter-view.js";
 import { showBenchmark } from "./adapter/benchmark-view.js";
 import { callerOf } from "./calls.js";
 import { part } from "./dom.js";
@@ -16,10 +16,12 @@ const adapter = callerOf<AdapterCalls>(workerOf("adapter-worker"));
 const state = part("state", HTMLElement);
 
 showQuantizer(quantizer);
+showAdapterWhenSeen(adapter);
 showBenchmark(adapter);
 
 try {
-  const [{ backend }] = await Promise.all([quantizer("ready", null), showAdapter(adapter)]);
+  // From here on nothing is fetched.
+  const [{ backend }] = await Promise.all([quantizer("ready", null), adapter("ready", null)]);
   state.textContent = `Ready, on ${backend}`;
 } catch (thrown) {
   state.textContent = "Not ready";

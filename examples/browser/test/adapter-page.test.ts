@@ -3,7 +3,7 @@ import { opNames } from "@halfbyte/core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumAdvice } from "../../../test/find-chromium.js";
-import { openSite, type Site } from "./opened-page.js";
+import { openSite, type Site, showAdapter } from "./opened-page.js";
 
 let site: Site | undefined;
 beforeAll(async () => {
@@ -46,10 +46,11 @@ const loseDevices = (page: Page): Promise<unknown> =>
       await Promise.all(devices.map(({ lost }) => lost));
     });
 
-describe("this adapter", () => {
+describe("this adapter", { timeout: 240_000 }, () => {
   it("is named, and told to be software where it is", async ({ skip }) => {
     if (!site) return skip(chromiumAdvice);
     await using opened = await site.open();
+    await showAdapter(opened.page);
     const adapter = opened.page.locator("#adapter");
     expect(await adapter.locator(".adapter-name").textContent()).toMatch(/swiftshader.*software adapter/i);
     expect(await adapter.getByText("webgpu was passed over (detect)").count()).toBe(1);
@@ -61,6 +62,7 @@ describe("this adapter", () => {
   it("has a verdict on every operation, and none failed", async ({ skip }) => {
     if (!site) return skip(chromiumAdvice);
     await using opened = await site.open();
+    await showAdapter(opened.page);
     const table = opened.page.getByRole("region", { name: "Operations and their kernels" });
     for (const op of opNames) expect([op, await table.locator(`tr[data-op="${op}"]`).count()]).not.toEqual([op, 0]);
     expect(await table.getByText("demoted", { exact: true }).count()).toBe(0);
@@ -73,8 +75,9 @@ describe("this adapter", () => {
     if (!site) return skip(chromiumAdvice);
     await using opened = await site.open();
     const { page } = opened;
+    await showAdapter(page);
     await page.getByRole("button", { name: "Break a kernel on purpose" }).click();
-    await page.getByText("SELF_TEST_FAILED", { exact: true }).waitFor();
+    await page.getByText("SELF_TEST_FAILED", { exact: true }).first().waitFor({ timeout: 120_000 });
     expect(await page.getByText(/gives a wrong out for dequantize/).count()).toBeGreaterThan(0);
     expect(await page.getByText("Nothing noticed it.").count()).toBe(0);
   });
@@ -83,17 +86,18 @@ describe("this adapter", () => {
     if (!site) return skip(chromiumAdvice);
     await using opened = await site.open(keepDevices);
     const { page } = opened;
+    await showAdapter(page);
     await loseDevices(page);
     await page.locator("#adapter .kernels").evaluate((element) => element.setAttribute("data-old", ""));
     await page.getByRole("button", { name: "Look again" }).click();
-    await page.locator("#adapter .kernels:not([data-old])").waitFor();
+    await page.locator("#adapter .kernels:not([data-old])").waitFor({ timeout: 120_000 });
     const table = page.getByRole("region", { name: "Operations and their kernels" });
     expect(await table.getByText("passed", { exact: true }).count()).toBeGreaterThan(0);
   });
 });
 
 describe("the benchmark", () => {
-  it("measures, waits while the tab is hidden, and stops", { timeout: 120_000 }, async ({ skip }) => {
+  it("measures, waits while the tab is hidden, and stops", { timeout: 240_000 }, async ({ skip }) => {
     if (!site) return skip(chromiumAdvice);
     await using opened = await site.open();
     const { page } = opened;

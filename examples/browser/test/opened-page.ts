@@ -3,11 +3,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Download, type Page } from "playwright-core";
-import { chromiumFlags, findChromium } from "../../../test/find-chromium.js";
+import { chromiumFlags, findChromium, webgpuFlags } from "../../../test/find-chromium.js";
 import { buildPage } from "../scripts/build.js";
 import { serve } from "../scripts/serve.js";
-
-const webgpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
 export interface Opened extends AsyncDisposable {
   readonly page: Page;
@@ -21,6 +19,8 @@ export interface Site {
   /** A page of its own, ready. */
   open(prepare?: (page: Page) => Promise<unknown>): Promise<Opened>;
   readonly url: string;
+  /** Removed at the end. */
+  readonly folder: string;
   close(): Promise<void>;
 }
 
@@ -34,6 +34,7 @@ export async function openSite(): Promise<Site | undefined> {
   const browser = await chromium.launch({ executablePath, headless: true, args: [...chromiumFlags, ...webgpuFlags] });
   return {
     url,
+    folder,
     open: (prepare) => openPage(browser, url, prepare),
     async close() {
       await browser.close();
@@ -44,7 +45,7 @@ export async function openSite(): Promise<Site | undefined> {
 }
 
 async function openPage(browser: Browser, url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Opened> {
-  const context = await browser.newContext({ reducedMotion: "reduce" });
+  const context = await browser.newContext({ reducedMotion: "reduce", viewport: { width: 1180, height: 600 } });
   const page = await context.newPage();
   const [requests, complaints]: [string[], string[]] = [[], []];
   context.on("request", (request) => requests.push(request.url()));
@@ -56,6 +57,12 @@ async function openPage(browser: Browser, url: string, prepare?: (page: Page) =>
   await page.goto(url);
   await page.getByText("Ready, on").waitFor();
   return { page, context, requests, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Looks at the part about the adapter, and waits for the self-test. */
+export async function showAdapter(page: Page): Promise<void> {
+  await page.locator("#adapter-report").scrollIntoViewIfNeeded();
+  await page.locator("#adapter .kernels").waitFor({ timeout: 120_000 });
 }
 
 /** Presses Quantize when the plan is there, and waits for the result. */

@@ -74,6 +74,8 @@ export type BenchmarkProgress =
   | { readonly timing: Timing | Refusal };
 
 export interface AdapterCalls {
+  /** Fetches what is fetched; WebGPU is not touched. */
+  readonly ready: Call<null, null>;
   readonly report: Call<null, AdapterReport>;
   readonly broken: Call<null, Broken>;
   readonly benchmark: Call<{ readonly sizes: readonly number[] }, null, BenchmarkProgress>;

@@ -7,8 +7,18 @@ import type { AdapterCalls, AdapterFacts, AdapterReport, OpenedBackend } from ".
 import { brokenKernelView } from "./broken-view.js";
 import { operationsTable } from "./operations-view.js";
 
+/** A self-test keeps a GPU busy: it runs when somebody is there to read it. */
+export function showAdapterWhenSeen(call: Caller<AdapterCalls>): void {
+  const observer = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    observer.disconnect();
+    void showAdapter(call);
+  });
+  observer.observe(part("adapter-report", HTMLElement));
+}
+
 /** Fills its part of the page; again when asked, as after a lost device. */
-export async function showAdapter(call: Caller<AdapterCalls>): Promise<void> {
+async function showAdapter(call: Caller<AdapterCalls>): Promise<void> {
   const place = part("adapter-report", HTMLElement);
   try {
     const report = await call("report", null);

@@ -28,7 +28,6 @@ const isAlive = (known: Backend): Promise<boolean> =>
   );
 
 async function report(): Promise<AdapterReport> {
-  // The CPU first: its kernels are fetched, and the network may go away.
   const [cpu, webgpu] = [await backend("cpu"), await backend("webgpu")];
   const verdicts = (found: Backend | Reason) => (isBackend(found) ? operationVerdicts(found) : []);
   const summary = (found: Backend | Reason) => (isBackend(found) ? described(found) : found);
@@ -53,6 +52,10 @@ async function contendersFor(progress: (told: BenchmarkProgress) => void): Promi
 }
 
 answerCalls<AdapterCalls>({
+  async ready() {
+    await backend("cpu");
+    return null;
+  },
   report,
   broken: breakKernel,
   async benchmark({ sizes }, context) {
