@@ -1,6 +1,6 @@
 /** What translated shaders call. */
 
-/** A buffer as its words; reading beyond it is a mistake of the kernel, not something to answer. */
+/** A buffer as its words; writing beyond it is a mistake of the kernel. */
 export class HostBuffer {
   readonly u32: Uint32Array;
   readonly i32: Int32Array;
@@ -20,6 +20,17 @@ export class HostBuffer {
   at(offset: number): number {
     if (offset >= 0 && offset < this.byteLength) return offset >>> 2;
     throw new Error(`byte ${offset} of a buffer of ${this.byteLength}`);
+  }
+
+  /** Offset of an element of an array that is as long as the buffer. */
+  element(index: number, stride: number): number {
+    if (index < Math.floor(this.byteLength / stride)) return index * stride;
+    throw new Error(`element ${index} of ${Math.floor(this.byteLength / stride)}`);
+  }
+
+  /** The same for reading: of what lies beyond, the last element is had. */
+  nearest(index: number, stride: number): number {
+    return Math.max(0, Math.min(index, Math.floor(this.byteLength / stride) - 1)) * stride;
   }
 
   put(offset: number, type: "u32" | "i32" | "f32", values: readonly number[]): void {

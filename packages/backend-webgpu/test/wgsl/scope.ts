@@ -8,8 +8,14 @@ export interface Value {
   readonly type: Type;
   /** Something in memory, and whether it may change: then reading it copies. */
   readonly place?: "fixed" | "changing";
-  /** In a buffer: its name and the offset in bytes, as JavaScript. */
-  readonly address?: { readonly buffer: string; readonly offset: string };
+  readonly address?: Address;
+}
+
+/** In a buffer, as JavaScript: its name, the offset in bytes where it is written, and where it is read. */
+export interface Address {
+  readonly buffer: string;
+  readonly write: string;
+  readonly read: string;
 }
 
 export interface Signature {

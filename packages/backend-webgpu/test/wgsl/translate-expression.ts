@@ -2,7 +2,7 @@
 import { bitcast, builtins, conversion } from "./builtins.js";
 import { binary, converted, unary } from "./operators.js";
 import { resolveType } from "./resolve-type.js";
-import type { Scope, Signature, Value } from "./scope.js";
+import type { Address, Scope, Signature, Value } from "./scope.js";
 import type { Expression, TypeName } from "./syntax.js";
 import { isComposite, nameOf, offsetOf, scalar, scalarOf, strideOf, type Type } from "./types.js";
 
@@ -51,12 +51,12 @@ const pointer = (value: Value): string =>
 /** What is in a place; a place that changes is copied by whoever keeps it. */
 export function read(value: Value): Value {
   if (!value.address) return value;
-  const { buffer, offset } = value.address;
+  const { buffer, read: offset } = value.address;
   return { code: loaded(value.type, buffer, offset), type: value.type };
 }
 
 function loaded(type: Type, buffer: string, offset: string): string {
-  if (type.kind === "scalar") return `${buffer}.${type.name}[${buffer}.at(${offset})]`;
+  if (type.kind === "scalar") return `${buffer}.${type.name}[(${offset}) >>> 2]`;
   if (type.kind === "vector") return list(type.size, (i) => loaded(scalar(type.of), buffer, `${offset} + ${4 * i}`));
   if (type.kind === "struct") {
     const members = type.members.map(
@@ -74,7 +74,7 @@ const list = (size: number, one: (i: number) => string): string =>
 export function stored(place: Value, code: string): string {
   const { type, address } = place;
   if (!address) return `${place.code} = ${code}`;
-  const { buffer, offset } = address;
+  const { buffer, write: offset } = address;
   if (type.kind === "scalar") return `${buffer}.${type.name}[${buffer}.at(${offset})] = ${code}`;
   if (type.kind === "vector") return `${buffer}.put(${offset}, "${type.of}", ${code})`;
   throw new Error(`a whole ${nameOf(type)} is not written at once`);
@@ -90,11 +90,23 @@ function element(of: Value, index: string): Value {
   const { type } = of;
   if (type.kind !== "array" && type.kind !== "vector") throw new Error(`${nameOf(type)} has no elements`);
   const inner = type.kind === "array" ? type.of : scalar(type.of);
-  if (of.address) return { ...of, type: inner, address: moved(of, `(${index}) * ${strideOf(inner)}`) };
+  if (of.address) return { ...of, type: inner, address: elementAddress(of.address, type, index, strideOf(inner)) };
   return { ...placeOf(of), code: `${of.code}[within(${of.code}, ${index})]`, type: inner };
 }
 
-const moved = ({ address }: Value, by: string) => ({ buffer: address!.buffer, offset: `${address!.offset} + ${by}` });
+const moved = ({ buffer, write, read }: Address, by: string, readBy = by): Address => ({
+  buffer,
+  write: `${write} + ${by}`,
+  read: `${read} + ${readBy}`,
+});
+
+/** WebGPU lets nobody read beyond an array: the last element is there instead. */
+function elementAddress(address: Address, { kind, ...type }: Type, index: string, stride: number): Address {
+  const isOpen = kind === "array" && !("count" in type && type.count);
+  if (!isOpen) return moved(address, `(${index}) * ${stride}`);
+  const { buffer } = address;
+  return moved(address, `${buffer}.element(${index}, ${stride})`, `${buffer}.nearest(${index}, ${stride})`);
+}
 
 const placeOf = ({ place }: Value): Pick<Value, "place"> => (place ? { place } : {});
 
@@ -116,7 +128,7 @@ function structMember(of: Value, type: Type & { kind: "struct" }, name: string):
   const found = type.members.find((member) => member.name === name);
   if (!found) throw new Error(`${type.name} has no ${name}`);
   const base = { ...of, type: found.type };
-  if (of.address) return { ...base, address: moved(of, String(offsetOf(type.members, name))) };
+  if (of.address) return { ...base, address: moved(of.address, String(offsetOf(type.members, name))) };
   return { ...base, code: `${of.code}.${name}` };
 }
 

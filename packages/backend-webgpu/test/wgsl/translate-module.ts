@@ -35,7 +35,7 @@ function moduleVariable(variable: Variable, scope: Scope): string {
   if (space[0] === "workgroup") return workgroupVariable(name, type, scope);
   if (space[0] !== "storage" && space[0] !== "uniform") throw new Error(`var<${space[0]}> ${name} is not known`);
   const buffer = freshName(name);
-  scope.declare(name, { code: buffer, type, place: "changing", address: { buffer, offset: "0" } });
+  scope.declare(name, { code: buffer, type, place: "changing", address: { buffer, write: "0", read: "0" } });
   return `const ${buffer} = buffers[${bindingOf(variable)}];`;
 }
 
