@@ -14,6 +14,9 @@ export const usage = {
 /** Bindings and copies come in whole words. */
 export const wholeWords = (byteLength: number): number => Math.max(4, Math.ceil(byteLength / 4) * 4);
 
+/** Kernels may load and store four words at once: a binding ends behind the last of them. What is there beyond a tensor is anything. */
+export const wholeVectors = (byteLength: number): number => Math.ceil(byteLength / 16) * 16;
+
 /** A quarter of a power of two: at most a quarter of a buffer is wasted, and freed ones fit again. */
 export function sizeClass(byteLength: number, limit: number): number {
   const step = 2 ** Math.max(6, Math.ceil(Math.log2(byteLength)) - 3);

@@ -1,7 +1,7 @@
 /** The bytes of tensors on the GPU: taken from pools, written and read in queue order, bound to kernels whole or in slices. */
 import { halfbyteError, isHalfbyteError, messageOf, type Storage, throwIfAborted } from "@halfbyte/core";
 import type { Binding } from "./bind-groups.js";
-import { BufferPool, type PooledBuffer, usage, WebgpuStorage, webgpuOf, wholeWords } from "./buffers.js";
+import { BufferPool, type PooledBuffer, usage, WebgpuStorage, webgpuOf, wholeVectors, wholeWords } from "./buffers.js";
 import type { CommandStream, CopyCommand } from "./command-stream.js";
 import { bytesIn, isSlice, type Operand } from "./dispatch.js";
 import type { HeldQueue } from "./held-queue.js";
@@ -151,7 +151,7 @@ export class Memory {
     const offset = from - piece * storage.pieceBytes;
     const isWhole = offset % bindingAlignment === 0 && offset + size <= storage.boundBytes(piece);
     const { buffer } = storage.pieces[piece]!;
-    if (isWhole) return { binding: { buffer, offset, size }, done: () => undefined };
+    if (isWhole) return { binding: { buffer, offset, size: wholeVectors(size) }, done: () => undefined };
     return this.#bindCopy(storage, from, size, isWritten);
   }
 
@@ -180,7 +180,7 @@ export class Memory {
       if (isWritten) copyBack();
       this.#own.release(buffer);
     };
-    return { binding: { buffer, offset: 0, size }, done };
+    return { binding: { buffer, offset: 0, size: wholeVectors(size) }, done };
   }
 
   /** After the reads under way. */

@@ -33,6 +33,22 @@ export function rowRanges(rows: number, bytes: readonly number[], pieceBytes: nu
   return aligned.length > 0 ? aligned : ranges(rows, widest, pieceBytes, alignmentTo(4));
 }
 
+/**
+ * Ranges of a tensor in blocks, each of whole blocks and 8 elements or a multiple: where a piece has room for it, of so many that the slices of
+ * codes and of scales start at bindings.
+ */
+export function blockRanges(size: number, blockSize: number, widest: number, pieceBytes: number): Range[] {
+  const block = Math.min(blockSize, size);
+  const bound = ranges(size, widest, pieceBytes, leastCommonMultiple(64 * block, 512));
+  return bound.length > 0 ? bound : ranges(size, widest, pieceBytes, leastCommonMultiple(block, 8));
+}
+
+/** Why a tensor in blocks cannot be worked on in slices. */
+export function refuseBlocks(size: number, blockSize: number, widest: number, pieceBytes: number): string | undefined {
+  if (size === 0 || blockRanges(size, blockSize, widest, pieceBytes).length > 0) return undefined;
+  return `blocks of ${blockSize} elements do not fit the ${pieceBytes} bytes that are bound at once.`;
+}
+
 /** Elements of a range, of `bits` each. The whole tensor when it is all of it. */
 export function sliceOf(storage: Storage, { from, to }: Range, bits: number): Operand {
   const slice = { storage, from: (from * bits) / 8, to: Math.ceil((to * bits) / 8) };

@@ -1,6 +1,6 @@
 import { type Format, getFormat } from "@halfbyte/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { tableWgsl } from "../src/exact/table.js";
+import { decisionOf } from "../src/exact/decision.js";
 import { dispatch, moduleText, noAdapter, openDevice } from "./exact-adapter.js";
 import { adversarialBlocks, blockSize, referenceCodes } from "./exact-blocks.js";
 import { floatsOf, wordsOf } from "./exact-patterns.js";
@@ -13,7 +13,17 @@ beforeAll(async () => {
   return () => device?.destroy();
 });
 
-const modulesOf = (format: Format) => moduleText("float32") + tableWgsl(format) + moduleText("decision4bit");
+const constantArray = (name: string, words: readonly number[]): string =>
+  `const ${name} = array<u32, ${words.length}>(${words.map((word) => `${word}u`).join(", ")});\n`;
+
+const modulesOf = (format: Format) =>
+  moduleText("float32") +
+  moduleText("block_scale") +
+  moduleText("decision4bit") +
+  constantArray("bounds", decisionOf(format).bounds) +
+  constantArray("order", decisionOf(format).order) +
+  "fn vectors(at: u32, words: array<u32, 15>) -> vec4u { return vec4u(words[at], words[at + 1u], words[at + 2u], words[min(at + 3u, 14u)]); }\n" +
+  "fn limits_from(words: array<u32, 15>) -> Limits { return Limits(vectors(0u, words), vectors(4u, words), vectors(8u, words), vectors(12u, words)); }\n";
 
 /** The scale of the block of invocation i, of which `count` values are there. */
 const loadScale = (count: number) => `
@@ -30,9 +40,10 @@ const eachCode = (count: number, rank: string) => `
 const carriedOver = (count: number) => `${loadScale(count)}
   var limits: array<u32, 15>;
   for (var k = 0u; k < 15u; k++) { limits[k] = largest_within(bounds[k], scale); }
-  ${eachCode(count, "rank_within(bits, &limits)")}`;
+  ${eachCode(count, "rank_among(ordered_key(bits), limits_from(limits))")}`;
 
-const byScaling = (count: number) => `${loadScale(count)} ${eachCode(count, "rank_by_scaling(bits, scale)")}`;
+const byScaling = (count: number) =>
+  `${loadScale(count)} ${eachCode(count, "rank_by_scaling(bits, scale, limits_from(bounds), 15u)")}`;
 
 const run = (format: Format, body: string, values: Uint32Array) =>
   dispatch(device!, {

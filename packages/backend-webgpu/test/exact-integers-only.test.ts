@@ -18,12 +18,14 @@ const integerTypes = [
   "LeadingProduct",
   "Wide",
   "BlockScale",
+  "Limits",
+  "vec4u",
   "ptr",
   "function",
   "array",
 ];
 
-describe.for(["float32", "fused_multiply_add", "float16", "decision4bit"])("%s.wgsl", (name) => {
+describe.for(["float32", "fused_multiply_add", "float16", "block_scale", "decision4bit"])("%s.wgsl", (name) => {
   const text = withoutComments(moduleText(name));
 
   it("names no float type, literal or function", () => {

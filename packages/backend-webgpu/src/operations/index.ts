@@ -5,10 +5,15 @@ import { int8VectorwiseDequant, int8VectorwiseQuant } from "./int8-rows.js";
 import type { Operation } from "./operation.js";
 import { optimizerUpdate8bitBlockwise } from "./optimizer-8bit.js";
 import { optimizerUpdate32bit } from "./optimizer-32bit.js";
+import { quantizationError } from "./quantization-error.js";
+import { quantize4bit, quantizeBlockwise } from "./quantize.js";
 
 export const operations: { readonly [K in OpName]?: Operation<K> } = {
+  quantize4bit,
   dequantize4bit,
+  quantizeBlockwise,
   dequantizeBlockwise,
+  quantizationError,
   int8VectorwiseQuant,
   int8VectorwiseDequant,
   optimizerUpdate32bit,
