@@ -39,7 +39,7 @@ for (const format of blockFormats)
         using moved = await weight.to(backend);
         for (const dtype of dtypes) {
           const decoded = dequantize(moved, { dtype });
-          expect(originOf(decoded)).toEqual({ backend: "webgpu", kernel: "dequantize", variant: "t0" });
+          expect(originOf(decoded)).toMatchObject({ backend: "webgpu", kernel: expect.stringMatching(/^dequantize/) });
           const found = await values(decoded);
           expect(found, `${dtype} [${size}] nested: ${nested}`).toEqual(await values(dequantize(weight, { dtype })));
         }
@@ -96,13 +96,4 @@ test("extreme scales and tables decode to the reference's bits", async (context)
         const found = await decodeAll(backend, all, table, dtype, offset);
         expect(found).toEqual(await decodeAll(referenceBackend(), all, table, dtype, offset));
       }
-});
-
-test("what has no kernel is refused by name", async (context) => {
-  const { backend } = await openOrSkip(context);
-  await using _closed = backend;
-  using x = backend.tensor("float32", [64], new Float32Array(64));
-  const refused = expect.objectContaining({ code: "UNSUPPORTED_KERNEL" });
-  expect(backend.explain("quantize4bit", { x, format: "nf4", blockSize: 64 })).toEqual(refused);
-  expect(() => backend.kernels.quantize4bit({ x, format: "nf4", blockSize: 64 })).toThrow(refused);
 });
