@@ -73,7 +73,7 @@ function update(launcher: Launcher, args: Args, part: Part, trust: Storage, norm
   launcher.run({
     kernel: "optimizer_32bit",
     text: texts.update,
-    constants: stepConstants(args.optimizer, args.param.dtype, args.grad.dtype),
+    constants: stepConstants(args),
     params: stepParams(args, words),
     reads: [grad, trust],
     writes: [param, state1, slow, state2, norm],
@@ -114,7 +114,7 @@ function measurePart(
   launcher.run({
     kernel: "optimizer_norms",
     text: texts.norms,
-    constants: stepConstants(args.optimizer, args.param.dtype, args.grad.dtype),
+    constants: stepConstants(args),
     params: stepParams(args, { size: range.to - range.from, workgroups, firstPartial }),
     reads: [grad, param, state1, slow, state2],
     writes: [partials],

@@ -136,7 +136,7 @@ function update(launcher: Launcher, args: Args, sharing: Sharing, range: Range, 
   launcher.run({
     kernel: sharing.name,
     text: sharing.text,
-    constants: { ...stepConstants(optimizer, param.dtype, grad.dtype), is_cuda: profile === "cuda" ? 1 : 0 },
+    constants: stepConstants(args),
     params: stepParams(args, {
       size,
       clearsNonFinite: profile === "cuda" && state2 !== undefined,

@@ -4,6 +4,8 @@ import { float, params } from "../dispatch.js";
 
 export interface Update {
   readonly optimizer: Optimizer;
+  readonly param: { readonly dtype: Float };
+  readonly grad: { readonly dtype: Float };
   readonly step: Step;
   readonly profile?: Profile | undefined;
 }
@@ -28,10 +30,10 @@ const rules: Readonly<Record<Optimizer, Rule>> = {
 
 const typeNumbers: Readonly<Record<Float, number>> = { float32: 0, float16: 1, bfloat16: 2 };
 
-export const stepConstants = (optimizer: Optimizer, param: Float, grad: Float) => ({
+/** Few, so that few kernels are compiled. */
+export const stepConstants = ({ optimizer, param }: Update) => ({
   rule: rules[optimizer].rule,
-  param_type: typeNumbers[param],
-  grad_type: typeNumbers[grad],
+  param_is_wide: param.dtype === "float32" ? 1 : 0,
 });
 
 /** Words of the struct that belong to one kernel; those that are left out are 0. */
@@ -51,19 +53,23 @@ export interface KernelWords {
 const flag = (value: boolean | undefined): number => (value ? 1 : 0);
 
 /** The struct `Params` of optimizer_rule.wgsl. */
-export function stepParams({ optimizer, step, profile = "reference" }: Update, words: KernelWords): Uint32Array {
+export function stepParams(update: Update, words: KernelWords): Uint32Array {
+  const { optimizer, param, grad, step, profile = "reference" } = update;
   const rule = ruleOf(optimizer, step, profile);
   return params(
     words.size,
     rules[optimizer].oneState,
+    typeNumbers[param.dtype],
+    typeNumbers[grad.dtype],
     flag(step.skipZeros),
     flag(step.step === 1),
     flag(rule.decayAfter),
+    flag(profile === "cuda"),
     flag(words.clearsNonFinite),
     0,
     float(1 + 2 ** -12),
     float(1 + 2 ** -11),
-    ...scalars({ optimizer, step, profile }).map(float),
+    ...scalars(update).map(float),
     float(rule.decay),
     float(rule.rate),
     flag(words.usesTrust),

@@ -23,9 +23,9 @@ fn main(
   if (params.clears_norm != 0u && begin == 0u && lane == 0u) { update_norm[0] = 0u; }
   var rate = params.rate;
   if (params.uses_trust != 0u) { rate *= trust[0]; }
-  if (param_type == 0u) {
-    let apart = select(1u, 256u, grad_type == 0u);
-    let first = begin + select(2u * lane, lane, grad_type == 0u);
+  if (param_is_wide) {
+    let apart = select(1u, 256u, params.grad_type == FLOAT32);
+    let first = begin + select(2u * lane, lane, params.grad_type == FLOAT32);
     store_one(first, rate);
     store_one(first + apart, rate);
   } else {

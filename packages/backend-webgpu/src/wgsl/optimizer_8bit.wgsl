@@ -1,8 +1,6 @@
 // What the kernels for 8-bit states share: the maps in workgroup memory, decoding, an element's step, and encoding, which decides by integers. Needs
 // float32.wgsl, float16.wgsl, optimizer_rule.wgsl, optimizer_floats.wgsl, and the `maps` and the words of states and absmax of the kernel.
 
-override is_cuda: bool;
-
 // As state_maps.wgsl writes them; the second one starts behind the first.
 const SECOND_MAP = 768u;
 // 1e-38, the floor under a block's largest magnitude.
@@ -72,7 +70,7 @@ fn stepped(p: u32, e: Element) -> Stepped {
 
 // What an element brings to the largest magnitude: NaN is the largest of all, or none under profile `cuda`.
 fn magnitude(bits: u32) -> u32 {
-  return select(bits & ~SIGN, 0u, is_cuda && is_nan(bits));
+  return select(bits & ~SIGN, 0u, params.is_cuda != 0u && is_nan(bits));
 }
 
 fn stored_maximum(largest: u32) -> u32 {
@@ -87,7 +85,7 @@ const DOWN_EXPONENT = 0x20000000u;
 // What the values of a block are multiplied with before they are compared with the midpoints.
 fn factor_of(absmax: u32) -> u32 {
   if (absmax >= LARGE && absmax < INFINITY) { return reciprocal(absmax - DOWN_EXPONENT); }
-  return reciprocal(select(max(absmax, SMALLEST_SCALE), absmax, is_cuda));
+  return reciprocal(select(max(absmax, SMALLEST_SCALE), absmax, params.is_cuda != 0u));
 }
 
 // Where the maximum is not finite, what is infinite or NaN becomes NaN, and all of a block whose maximum is NaN.
@@ -102,7 +100,7 @@ fn scaled_to(bits: u32, factor: u32, absmax: u32) -> u32 {
 fn encode(map: u32, bits: u32, factor: u32, absmax: u32) -> u32 {
   let scaled = scaled_to(bits, factor, absmax);
   let rank = rank_of(map, ordered_key(scaled));
-  if (!is_cuda) { return map_words[map + 512u + select(rank, 255u, is_nan(scaled))]; }
+  if (params.is_cuda == 0u) { return map_words[map + 512u + select(rank, 255u, is_nan(scaled))]; }
   // Where every scaled value is 0 or NaN.
   let is_cleared = is_zero(absmax) || absmax >= INFINITY;
   let is_tie = (rank & 1u) == 1u && map_words[map + 256u + rank] == ordered_key(scaled);

@@ -100,7 +100,7 @@ fn store_codes(word: u32, count: u32, maxima: Maxima, of_block: array<u32, 3>, e
 
 fn store_params(at: u32, count: u32, elements: ptr<function, array<Stepped, 4>>) {
   for (var k = 0u; k < count; k += 2u) {
-    if (param_type == 0u) {
+    if (param_is_wide) {
       param[at + k] = (*elements)[k].p;
       if (k + 1u < count) { param[at + k + 1u] = (*elements)[k + 1u].p; }
     } else {

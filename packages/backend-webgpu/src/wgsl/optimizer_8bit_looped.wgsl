@@ -117,7 +117,7 @@ fn store_codes(word: u32, mask: u32, codes: vec3u) {
 }
 
 fn store_param(i: u32, bits: u32) {
-  if (param_type == 0u) {
+  if (param_is_wide) {
     atomicStore(&param[i], bits);
     return;
   }

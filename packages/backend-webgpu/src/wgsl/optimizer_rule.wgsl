@@ -9,10 +9,14 @@ struct Params {
   size: u32,
   // Momentum and LARS are 0, Lion 1, RMSprop 2, Adagrad 3.
   one_state: u32,
+  // float32 is 0, float16 1, bfloat16 2.
+  param_type: u32,
+  grad_type: u32,
   skips_zeros: u32,
   // Momentum starts from the gradient itself.
   is_first_step: u32,
   decays_after: u32,
+  is_cuda: u32,
   // Where the gradient is NaN or infinite, 8-bit states become zero and the parameter stays.
   clears_non_finite: u32,
   // What compilers do not know to be zero.
