@@ -32,8 +32,7 @@ export interface Served {
 
 export async function serve(folder: string, port = 0): Promise<Served> {
   const server = createServer(async ({ url = "/" }, response) => {
-    const { pathname } = new URL(url, "http://localhost");
-    const file = normalize(join("/", decodeURIComponent(pathname === "/" ? "/index.html" : pathname)));
+    const file = fileOf(url);
     const body = await readFile(join(folder, file)).catch(() => undefined);
     const type = types[extname(file)] ?? "application/octet-stream";
     const headers = { "content-type": type, "content-security-policy": policy, "cache-control": "no-store" };
@@ -43,6 +42,12 @@ export async function serve(folder: string, port = 0): Promise<Served> {
   await listening(server, port);
   const { port: chosen } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${chosen}/`, close: () => server.close() };
+}
+
+/** Below the folder, whatever the URL says; nothing of ours has a name that must be escaped. */
+function fileOf(url: string): string {
+  const [path = "/"] = url.split(/[?#]/);
+  return normalize(join("/", path === "/" ? "index.html" : path));
 }
 
 const listening = (server: Server, port: number): Promise<void> =>

@@ -25,9 +25,10 @@ export interface Original {
   readonly transpose: boolean;
 }
 
-const run = 4096;
-/** Of the largest tensors every so many runs are looked at. */
-const runsPerTensor = 256;
+/** Elements read at once: many small reads of a file take longer than the arithmetic. */
+const run = 1 << 16;
+/** Of larger tensors that many runs are looked at, evenly spread. */
+const runsPerTensor = 16;
 
 export async function tensorFigures(
   weight: HostWeight,

@@ -12,7 +12,7 @@ export interface OfferedFormat {
 export const offeredFormats: readonly OfferedFormat[] = [
   { name: "nf4", record: getFormat("nf4"), says: "Quantiles of the normal distribution. The usual choice." },
   { name: "fp4", record: getFormat("fp4"), says: "A float of four bits: finer near zero, coarse at the ends." },
-  { name: "af4", record: getFormat("af4"), says: "Made for blocks of 64: the least mean error." },
+  { name: "af4", record: getFormat("af4"), says: "Made for blocks of 64. Few loaders know it." },
   { name: "int8", record: getFormat("int8-rowwise"), says: "LLM.int8(): even steps, one scale per row." },
 ];
 
