@@ -22,15 +22,20 @@ export async function run({ specs, settings, progress }: RunOptions): Promise<Re
   const collected = new Collected(progress);
   let floors = await cpuFloorsOf(specs, settings, progress);
   let adapter: Adapter | undefined;
-  for (const session of sessionsOf(specs))
+  for (const session of sessionsOf(specs)) {
+    if (session[0]!.backend === "webgpu") progress(openingWebgpu);
     await runApart({ specs: session, settings }, (message) => {
       if (message.kind !== "adapter") return collected.take(message);
       adapter = message.adapter;
       floors = { floors: message.floors, floorsMissing: null };
     });
+  }
   const machine = { ...machineFacts(), ...floors, ...(adapter && { adapter }) };
   return { machine, versions: await versions(), ...collected.report() };
 }
+
+/** On a software adapter that takes a while. */
+export const openingWebgpu = "opening WebGPU: self-test, then the floors of the adapter";
 
 /** Rows and failures as they come, from whatever measures. */
 export class Collected {

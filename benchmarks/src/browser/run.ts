@@ -4,7 +4,7 @@ import type { Settings } from "../case.js";
 import { versionOf } from "../peers/peer.js";
 import { machineFacts, versions } from "../report/machine.js";
 import type { Machine, Report } from "../report/row.js";
-import { Collected } from "../run.js";
+import { Collected, openingWebgpu } from "../run.js";
 import { keyOf, type Spec } from "../spec.js";
 import { type BundleOptions, bundlePage, bundleSize, pageEntry } from "./bundle.js";
 import { type BrowserChoice, launch, tellPage } from "./chromium.js";
@@ -40,6 +40,7 @@ export async function runInBrowser(options: BrowserRun): Promise<Report> {
 async function runPage(options: BrowserRun, report: (message: PageMessage) => void): Promise<void> {
   if (options.specs.length === 0) return;
   const open = new Map(options.specs.map((spec) => [keyOf(spec), spec]));
+  options.progress(openingWebgpu);
   const browser = await launch(options);
   try {
     const page = await pageWith(browser, options.bundling);
