@@ -8,7 +8,7 @@ import {
   type Storage,
   storageOf,
 } from "@halfbyte/core";
-import { float, params } from "../dispatch.js";
+import { params } from "../dispatch.js";
 import { shader } from "../shader.js";
 import { type Range, ranges, sliceOf } from "../slices.js";
 import float16Text from "../wgsl/float16.wgsl";
@@ -26,24 +26,22 @@ interface Coding {
   readonly bits: 4 | 8;
   readonly isSigned: boolean;
   readonly blockSize: number;
-  readonly factor: number;
   /** Undefined: the codes are the values. */
   readonly table: Storage | undefined;
 }
 
 function codingOf(launcher: Launcher, { shape, format, blockSize, code, scales }: QuantizedTensor): Coding {
-  if (scales.kind === "row")
-    return { bits: 8, isSigned: true, blockSize: shape.at(-1) ?? 1, factor: float(1 / 127), table: undefined };
+  if (scales.kind === "row") return { bits: 8, isSigned: true, blockSize: shape.at(-1) ?? 1, table: undefined };
   const bits = (code?.size ?? getFormat(format).code.length) === 256 ? 8 : 4;
   const table = code ? storageOf(code) : launcher.table(format);
-  return { bits, isSigned: false, blockSize, factor: 0, table };
+  return { bits, isSigned: false, blockSize, table };
 }
 
 const bitsOf = (dtype: Float): number => (dtype === "float32" ? 32 : 16);
 
 /** Blocks need not start where segments do. */
 function measure(launcher: Launcher, { x, weight }: Args, sums: Storage, coding: Coding, { from, to }: Range): void {
-  const { bits, isSigned, blockSize, factor, table } = coding;
+  const { bits, isSigned, blockSize, table } = coding;
   const [block, size] = [Math.min(blockSize, x.size), to - from];
   const blocks = { from: Math.floor(from / block), to: Math.ceil(to / block) };
   const absmax = storageOf(weight.scales.absmax);
@@ -56,7 +54,7 @@ function measure(launcher: Launcher, { x, weight }: Args, sums: Storage, coding:
       x_bits: bitsOf(x.dtype),
       is_bfloat16: x.dtype === "bfloat16" ? 1 : 0,
     },
-    params: params(size, block, from % block, factor),
+    params: params(size, block, from % block),
     reads: [
       sliceOf(storageOf(x), { from, to }, bitsOf(x.dtype)),
       sliceOf(storageOf(weight.codes), { from, to }, bits),

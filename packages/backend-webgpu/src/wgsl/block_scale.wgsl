@@ -38,12 +38,19 @@ fn stored_absmax(scale: BlockScale) -> u32 {
 
 // Between -1 and 1, or NaN.
 fn scaled(bits: u32, scale: BlockScale) -> u32 {
-  var value: u32;
-  if (scale.divides) { value = quotient(bits, scale.unit); } else { value = product(bits, scale.reciprocal); }
+  if (divides_tail && scale.divides) { return clamped(quotient(bits, scale.unit)); }
+  return multiplied(bits, scale);
+}
+
+fn multiplied(bits: u32, scale: BlockScale) -> u32 {
+  return clamped(product(bits, scale.reciprocal));
+}
+
+fn clamped(value: u32) -> u32 {
   return select(value, (value & SIGN) | ONE, (value & ~SIGN) > ONE && !is_nan(value));
 }
 
-// Whether larger values are scaled to larger ones: not with Infinity or NaN in the block, nor where its reciprocal is infinite.
+// Whether values are multiplied, and larger ones give larger ones: not with Infinity or NaN in the block, nor where its reciprocal is infinite.
 fn is_monotone(scale: BlockScale) -> bool {
-  return scale.absmax < INFINITY && scale.reciprocal != INFINITY;
+  return !(divides_tail && scale.divides) && scale.absmax < INFINITY && scale.reciprocal != INFINITY;
 }

@@ -5,6 +5,7 @@
 @group(0) @binding(3) var<storage, read_write> reciprocals: array<u32>;
 @group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;
 
+// Zero at first, as all workgroup memory.
 var<workgroup> largest: array<atomic<u32>, 256>;
 
 @compute @workgroup_size(256)
@@ -17,8 +18,6 @@ fn main(
   let place = lane & ((1u << params.group_shift) - 1u);
   let block = (group.y * groups.x + group.x) * (256u >> params.group_shift) + slot;
   let blocks = (params.size - 1u) / params.block_size + 1u;
-  atomicStore(&largest[lane], 0u);
-  workgroupBarrier();
   if (block < blocks) { atomicMax(&largest[slot], largest_in(block, place)); }
   workgroupBarrier();
   if (block < blocks && place == 0u) {

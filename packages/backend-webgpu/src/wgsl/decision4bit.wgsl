@@ -30,11 +30,11 @@ fn rank_by_scaling(bits: u32, scale: BlockScale, bounds: Limits, rank_of_nan: u3
   return select(rank_among(ordered_key(value), bounds), rank_of_nan, is_nan(value));
 }
 
-// The key of the largest value of the block that is scaled to at most the bound, of which the key is given. Scaling must be monotone.
+// The key of the largest value of the block that is scaled to at most the bound, of which the key is given. Scaling is monotone.
 fn largest_within(bound_key: u32, scale: BlockScale) -> u32 {
   let bound = from_ordered_key(bound_key);
   // Zero, and the largest below it: the smallest number times a reciprocal above one half does not vanish.
-  if ((bound == 0u || bound == (SIGN | 1u)) && !scale.divides && scale.reciprocal > ONE_HALF) { return bound_key; }
+  if ((bound == 0u || bound == (SIGN | 1u)) && scale.reciprocal > ONE_HALF) { return bound_key; }
   if (!is_ordinary(bound, scale)) { return searched_within(bound_key, scale); }
   let key = carried_over(bound, scale);
   if (key == 0u) { return searched_within(bound_key, scale); }
@@ -44,7 +44,7 @@ fn largest_within(bound_key: u32, scale: BlockScale) -> u32 {
 // Whether all numbers on the way are normal: the bound from 2^-20 to less than one, the unit from 2^-100 to 2^100.
 fn is_ordinary(bound: u32, scale: BlockScale) -> bool {
   let magnitude = bound & ~SIGN;
-  return !scale.divides && magnitude - 0x35800000u < 0x0a000000u && scale.unit - 0x0d800000u <= 0x64000000u;
+  return magnitude - 0x35800000u < 0x0a000000u && scale.unit - 0x0d800000u <= 0x64000000u;
 }
 
 // Of the values that round to `at_most` or less when multiplied by the reciprocal, the largest one is near at_most * unit. How far, says the
@@ -79,7 +79,7 @@ fn searched_within(wanted: u32, scale: BlockScale) -> u32 {
   var probe = clamp(ordered_key(product(from_ordered_key(wanted), scale.unit)), low + 1u, high - 1u);
   var step = 1u;
   while (high - low > 1u) {
-    let passes = ordered_key(scaled(from_ordered_key(probe), scale)) <= wanted;
+    let passes = ordered_key(multiplied(from_ordered_key(probe), scale)) <= wanted;
     if (passes) { low = probe; } else { high = probe; }
     // Once a step would leave the range, halves it to the end.
     let halve = step >= high - low;

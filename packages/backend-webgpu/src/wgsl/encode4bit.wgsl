@@ -14,10 +14,13 @@ fn encode(bits: u32, scale: BlockScale) -> u32 {
   return code_of_rank(rank_by_scaling(bits, scale, table_bounds(), params.rank_of_nan));
 }
 
-// One word; the even element of a byte is the upper nibble.
-fn store(first: u32, found: array<u32, 8>) {
-  var word = 0u;
-  for (var i = 0u; i < 8u; i++) { word |= found[i] << ((i ^ 1u) << 2u); }
+// Where the code of the i-th of eight elements is: the even element of a byte is the upper nibble.
+fn placed(found: u32, i: u32) -> vec2u {
+  return vec2u(found << ((i ^ 1u) << 2u), 0u);
+}
+
+fn store(first: u32, packed: vec2u) {
+  var word = packed.x;
   if (first + 8u > params.size) { word = ended(word, params.size - first); }
   codes[first >> 3u] = word;
 }

@@ -20,13 +20,19 @@ fn encode(bits: u32, scale: BlockScale) -> u32 {
   return rule[256u + below];
 }
 
-// Two words, bytes behind the last element zero.
-fn store(first: u32, found: array<u32, 8>) {
-  for (var half = 0u; half < 8u; half += 4u) {
-    var word = 0u;
-    for (var i = half; i < half + 4u; i++) {
-      word |= select(0u, found[i], first + i < params.size) << ((i & 3u) << 3u);
-    }
-    if (first + half < params.size) { codes[(first + half) >> 2u] = word; }
-  }
+// Where the code of the i-th of eight elements is.
+fn placed(found: u32, i: u32) -> vec2u {
+  let byte = found << ((i & 3u) << 3u);
+  return select(vec2u(0u, byte), vec2u(byte, 0u), i < 4u);
+}
+
+fn store(first: u32, packed: vec2u) {
+  let count = params.size - first;
+  codes[first >> 2u] = packed.x & first_bytes(count);
+  if (count > 4u) { codes[(first >> 2u) + 1u] = packed.y & first_bytes(count - 4u); }
+}
+
+// Bytes behind the last element are zero.
+fn first_bytes(count: u32) -> u32 {
+  return 0xffffffffu >> (32u - (min(count, 4u) << 3u));
 }

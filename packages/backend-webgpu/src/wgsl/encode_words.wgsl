@@ -16,12 +16,11 @@ fn main(
   workgroupBarrier();
   let first = ((group.y * groups.x + group.x) * 256u + lane) * 8u;
   if (first >= params.size) { return; }
-  let values = eight_elements(first);
-  var found: array<u32, 8>;
-  for (var i = 0u; i < 8u; i++) {
-    if (first + i < params.size) { found[i] = encode(values[i], scale_at((first + i) / params.block_size)); }
+  var packed = vec2u();
+  for (var i = 0u; i < min(8u, params.size - first); i++) {
+    packed |= placed(encode(element(first + i), scale_at((first + i) / params.block_size)), i);
   }
-  store(first, found);
+  store(first, packed);
 }
 
 fn scale_at(block: u32) -> BlockScale {

@@ -1,5 +1,5 @@
-// How far a weight is from its original, segment by segment (errorSums): a workgroup to a segment of 4096 elements, which stays in its registers
-// between the two passes, for the scale and for the sums. Scale and largest difference are exact, by integers; sums are float32.
+// How far a weight is from its original, segment by segment (errorSums): a workgroup to a segment of 4096 elements, over which it goes twice, for
+// the scale and for the sums. Scale and largest difference are exact, by integers; sums are float32.
 // Needs float32.wgsl and float16.wgsl.
 
 struct Params {
@@ -8,12 +8,10 @@ struct Params {
   block_size: u32,
   // Where the slice starts in its first block.
   offset: u32,
-  // Bits of a float that every decoded value is multiplied with; 0: none.
-  factor: u32,
 }
 
 override bits: u32;
-// Codes are signed numbers, and the table is left alone.
+// Codes of LLM.int8(): signed numbers, of which 127 is the row's largest; the table is left alone.
 override is_signed: bool;
 override x_bits: u32;
 override is_bfloat16: bool;
@@ -24,6 +22,8 @@ override is_bfloat16: bool;
 @group(0) @binding(3) var<storage, read> absmax: array<u32>;
 @group(0) @binding(4) var<storage, read> code: array<u32>;
 @group(0) @binding(5) var<storage, read_write> sums: array<u32>;
+
+const ONE_127TH = 0x3c010204u;
 
 var<workgroup> table: array<u32, 256>;
 var<workgroup> largest: atomic<u32>;
@@ -39,39 +39,35 @@ fn main(
   let segment = group.y * groups.x + group.x;
   if (lane < (1u << bits)) { table[lane] = table_value(lane); }
   workgroupBarrier();
-  var original: array<u32, 16>;
-  var decoded: array<u32, 16>;
+  let end = min((segment + 1u) * 4096u, params.size);
+  // Neighbouring lanes read neighbouring elements.
   var most = 0u;
-  for (var i = 0u; i < 16u; i++) {
-    // Neighbouring lanes read neighbouring elements.
-    let index = segment * 4096u + i * 256u + lane;
-    if (index < params.size) {
-      original[i] = element(index);
-      decoded[i] = decode(index);
-      most = max(most, max(original[i] & ~SIGN, decoded[i] & ~SIGN));
-    }
-  }
+  for (var i = segment * 4096u + lane; i < end; i += 256u) { most = max(most, max(element(i) & ~SIGN, decode(i) & ~SIGN)); }
   atomicMax(&largest, most);
   workgroupBarrier();
-  let unit = unit_of(workgroup_largest());
+  let unit = unit_of(atomicLoad(&largest));
   let reciprocal = 0x7f000000u - unit;
   var sum_of_lane = vec4f();
   var farthest = 0u;
-  for (var i = 0u; i < 16u; i++) {
-    let a = product(original[i], reciprocal);
-    let b = product(decoded[i], reciprocal);
+  for (var i = segment * 4096u + lane; i < end; i += 256u) {
+    let a = product(element(i), reciprocal);
+    let b = product(decode(i), reciprocal);
     let difference = sum(a, b ^ SIGN);
     farthest = max(farthest, difference & ~SIGN);
     sum_of_lane += products(bitcast<f32>(a), bitcast<f32>(b), bitcast<f32>(difference));
   }
   atomicMax(&largest_difference, farthest);
   partial[lane] = sum_of_lane;
-  for (var apart = 128u; apart > 0u; apart >>= 1u) {
-    workgroupBarrier();
-    if (lane < apart) { partial[lane] += partial[lane + apart]; }
-  }
   workgroupBarrier();
-  if (lane == 0u && segment * 4096u < params.size) { store(segment, unit); }
+  if (lane < 16u) { partial[lane] = total_of(lane, 16u, 256u); }
+  workgroupBarrier();
+  if (lane == 0u && segment * 4096u < params.size) { store(segment, unit, total_of(lane, 1u, 16u)); }
+}
+
+fn total_of(first: u32, apart: u32, end: u32) -> vec4f {
+  var total = vec4f();
+  for (var i = first; i < end; i += apart) { total += partial[i]; }
+  return total;
 }
 
 // The squares of the difference, of both values, and their product.
@@ -79,18 +75,14 @@ fn products(a: f32, b: f32, difference: f32) -> vec4f {
   return vec4f(difference, a, b, a) * vec4f(difference, a, b, b);
 }
 
-fn workgroup_largest() -> u32 {
-  return atomicLoad(&largest);
-}
-
 // The power of two, within limits that leave its reciprocal a normal number too.
 fn unit_of(magnitude: u32) -> u32 {
   return clamp(magnitude & INFINITY, 0x00800000u, 0x7e800000u);
 }
 
-fn store(segment: u32, unit: u32) {
+fn store(segment: u32, unit: u32, sum_of_all: vec4f) {
   let is_finite = atomicLoad(&largest) < INFINITY;
-  let total = bitcast<vec4u>(partial[0]);
+  let total = bitcast<vec4u>(sum_of_all);
   let row = array<u32, 6>(unit, atomicLoad(&largest_difference), total.x, total.y, total.z, total.w);
   for (var i = 0u; i < 6u; i++) { sums[segment * 6u + i] = select(NOT_A_NUMBER, row[i], is_finite); }
 }
@@ -109,8 +101,8 @@ fn element(index: u32) -> u32 {
 
 fn decode(index: u32) -> u32 {
   let value = product(table[code_at(index)], absmax[(params.offset + index) / params.block_size]);
-  if (params.factor == 0u) { return value; }
-  return product(value, params.factor);
+  if (is_signed) { return product(value, ONE_127TH); }
+  return value;
 }
 
 fn code_at(index: u32) -> u32 {

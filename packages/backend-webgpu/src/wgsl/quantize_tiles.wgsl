@@ -7,6 +7,7 @@
 @group(0) @binding(4) var<storage, read_write> absmax: array<u32>;
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;
 
+// Zero at first, as all workgroup memory.
 var<workgroup> largest: array<atomic<u32>, 64>;
 var<workgroup> scales: array<BlockScale, 64>;
 
@@ -20,18 +21,16 @@ fn main(
   let first = (tile * 256u + lane) * 8u;
   let block = lane >> params.group_shift;
   let blocks = 256u >> params.group_shift;
-  if (lane < 64u) { atomicStore(&largest[lane], 0u); }
   prepare(lane);
   let values = eight_elements(first);
   let is_special = look_for_faults(values, first);
-  workgroupBarrier();
   atomicMax(&largest[block], largest_of(values));
   workgroupBarrier();
   if (lane < blocks) { measure(lane, tile * blocks + lane); }
   workgroupBarrier();
   carry_thresholds(lane, blocks);
   workgroupBarrier();
-  if (first < params.size) { store(first, encode_in_tile(values, block, is_special)); }
+  if (first < params.size) { store(first, encode_in_tile(values, first, block, is_special)); }
 }
 
 fn largest_of(values: array<u32, 8>) -> u32 {

@@ -25,14 +25,17 @@ fn limits_of(block: u32) -> Limits {
 }
 
 // The codes of eight values of one block of the tile; `may_be_special`: one of them may be NaN or Infinity.
-fn encode_in_tile(values: array<u32, 8>, block: u32, may_be_special: bool) -> array<u32, 8> {
-  var found: array<u32, 8>;
-  let scale = scales[block];
-  if (may_be_special || !is_monotone(scale)) {
-    for (var i = 0u; i < 8u; i++) { found[i] = encode(values[i], scale); }
-    return found;
-  }
+fn encode_in_tile(values: array<u32, 8>, first: u32, block: u32, may_be_special: bool) -> vec2u {
+  if (may_be_special || !is_monotone(scales[block])) { return encode_by_scaling(first, scales[block]); }
+  var packed = vec2u();
   let carried = limits_of(block);
-  for (var i = 0u; i < 8u; i++) { found[i] = code_of_rank(rank_among(ordered_key(values[i]), carried)); }
-  return found;
+  for (var i = 0u; i < 8u; i++) { packed |= placed(code_of_rank(rank_among(ordered_key(values[i]), carried)), i); }
+  return packed;
+}
+
+// Rarely: so values are read again, one at a time, and the code stays small.
+fn encode_by_scaling(first: u32, scale: BlockScale) -> vec2u {
+  var packed = vec2u();
+  for (var i = 0u; i < min(8u, params.size - first); i++) { packed |= placed(encode(element(first + i), scale), i); }
+  return packed;
 }
