@@ -53,7 +53,7 @@ describe("options of bench:browser", () => {
 });
 
 describe("a tiny run in Chromium", () => {
-  it("gives a report of the same shape as in Node", { timeout: 240_000 }, async (ctx) => {
+  it("gives a report of the same shape as in Node", { timeout: 600_000 }, async (ctx) => {
     if (!findChromium()) return ctx.skip(chromiumAdvice);
     const { flags } = flagsOf(["--shape", "1x64x128", "--format", "nf4"]);
     const report = await runInBrowser({

@@ -35,7 +35,7 @@ function expectRight(answers: readonly PeerAnswer[]): void {
 }
 
 describe("peers on WebGPU", () => {
-  it.for([1, 20])("multiply with %i rows of activations in Node", { timeout: 120_000 }, async (m, ctx) => {
+  it.for([1, 20])("multiply with %i rows of activations in Node", { timeout: 300_000 }, async (m, ctx) => {
     await openedOr(ctx);
     shared ??= openOnDawn();
     const { device } = await shared;
@@ -43,7 +43,7 @@ describe("peers on WebGPU", () => {
     expectRight(await peerFigures(referenceBackend(), device, clock, nodeModules, m));
   });
 
-  it.for([1, 20])("multiply with %i rows of activations in a page", { timeout: 120_000 }, async (m, ctx) => {
+  it.for([1, 20])("multiply with %i rows of activations in a page", { timeout: 300_000 }, async (m, ctx) => {
     if (!findChromium()) return ctx.skip(chromiumAdvice);
     expectRight(await inPage<PeerAnswer[]>(`peersOfPage(${m})`));
   });
