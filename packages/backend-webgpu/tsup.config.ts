@@ -1,4 +1,16 @@
-import { defineConfig } from "tsup";
+import { readFile } from "node:fs/promises";
+import { defineConfig, type Options } from "tsup";
+
+/** Shaders are text; pages load them without their comments and their indentation. */
+const wgsl: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "wgsl",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8")).replaceAll(/\/\/.*$/gm, "").replaceAll(/\s*\n\s*/g, "\n"),
+      loader: "text",
+    }));
+  },
+};
 
 export default defineConfig({
   entry: ["src/index.ts", "src/register.ts"],
@@ -11,5 +23,5 @@ export default defineConfig({
   target: "es2022",
   // Not wherever one builds: the same files run in browsers.
   platform: "neutral",
-  loader: { ".wgsl": "text" },
+  esbuildPlugins: [wgsl],
 });

@@ -1,6 +1,8 @@
 /** The operations this backend has kernels for. Core composes others from them, or says that there is none. */
 import type { OpName } from "@halfbyte/core";
 import { dequantize4bit, dequantizeBlockwise } from "./dequantize.js";
+import { gemm } from "./gemm.js";
+import { gemm4bit } from "./gemm-4bit.js";
 import { int8VectorwiseDequant, int8VectorwiseQuant } from "./int8-rows.js";
 import type { Operation } from "./operation.js";
 import { optimizerUpdate8bitBlockwise } from "./optimizer-8bit.js";
@@ -14,6 +16,8 @@ export const operations: { readonly [K in OpName]?: Operation<K> } = {
   quantizeBlockwise,
   dequantizeBlockwise,
   quantizationError,
+  gemm4bit,
+  gemm,
   int8VectorwiseQuant,
   int8VectorwiseDequant,
   optimizerUpdate32bit,

@@ -1,0 +1,32 @@
+/** What both products print and count in the same way. */
+import type { ProductKernel, ProductSize } from "./product.js";
+
+/** Up to as many rows of x, weights are decoded by the lanes that use them. */
+export const narrowLimit = 8;
+
+/** A kernel's text for each number of rows, printed once. */
+export function memoized(print: (rows: number) => string): (rows: number) => string {
+  const texts = new Map<number, string>();
+  return (rows) => {
+    const known = texts.get(rows) ?? print(rows);
+    texts.set(rows, known);
+    return known;
+  };
+}
+
+/** Workgroups that make a tile each. */
+export const tiles =
+  (height: number, width: number) =>
+  ({ rows, columns }: ProductSize): number =>
+    Math.ceil(rows / height) * Math.ceil(columns / width);
+
+/** gemm_any.wgsl, in tiles of 8 rows where there are no more. */
+export function anyTile({ rows }: ProductSize, transpose = false, text: (rows: number) => string): ProductKernel {
+  const each = rows <= 8 ? 1 : 4;
+  return {
+    kernel: "gemm_any",
+    text: text(each),
+    constants: { is_transposed: transpose ? 1 : 0 },
+    workgroups: tiles(8 * each, 32),
+  };
+}
