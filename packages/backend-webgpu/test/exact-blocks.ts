@@ -1,5 +1,7 @@
-/** Blocks of values that decisions are most likely to get wrong, and the codes that core gives them. */
+/** Blocks of values that decisions are most likely to get wrong, the codes that core gives them, and shaders that give every value its code. */
 import { type Format, quantize, referenceBackend, thresholdsOf, unpackCodes } from "@halfbyte/core";
+import { decisionOf } from "../src/exact/decision.js";
+import { moduleText } from "./exact-adapter.js";
 import { floatsOf, generator, wordsOf } from "./exact-patterns.js";
 
 export const blockSize = 64;
@@ -47,3 +49,35 @@ export async function referenceCodes(format: Format, values: Float32Array, size:
   using quantized = await quantize(x, { format: format.name, blockSize: size, nonFinite: "propagate" });
   return unpackCodes((await quantized.codes.read()) as Uint8Array, values.length);
 }
+
+const constantArray = (name: string, words: readonly number[]): string =>
+  `const ${name} = array<u32, ${words.length}>(${words.map((word) => `${word}u`).join(", ")});\n`;
+
+export const modulesOf = (format: Format) =>
+  moduleText("float32") +
+  moduleText("block_scale") +
+  moduleText("decision4bit") +
+  constantArray("bounds", decisionOf(format).bounds) +
+  constantArray("order", decisionOf(format).order) +
+  "fn vectors(at: u32, words: array<u32, 15>) -> vec4u { return vec4u(words[at], words[at + 1u], words[at + 2u], words[min(at + 3u, 14u)]); }\n" +
+  "fn limits_from(words: array<u32, 15>) -> Limits { return Limits(vectors(0u, words), vectors(4u, words), vectors(8u, words), vectors(12u, words)); }\n";
+
+/** The scale of the block of invocation i, of which `count` values are there. */
+export const loadScale = (count: number) => `
+  var absmax = 0u;
+  for (var k = 0u; k < ${count}u; k++) { absmax = max(absmax, first[i * ${blockSize}u + k] & ~SIGN); }
+  let scale = block_scale(absmax, ${count < blockSize});`;
+
+export const eachCode = (count: number, rank: string) => `
+  for (var k = 0u; k < ${count}u; k++) {
+    let bits = first[i * ${blockSize}u + k];
+    result[i * ${blockSize}u + k] = order[${rank}];
+  }`;
+
+export const carriedOver = (count: number) => `${loadScale(count)}
+  var limits: array<u32, 15>;
+  for (var k = 0u; k < 15u; k++) { limits[k] = largest_within(bounds[k], scale); }
+  ${eachCode(count, "rank_among(ordered_key(bits), limits_from(limits))")}`;
+
+export const byScaling = (count: number) =>
+  `${loadScale(count)} ${eachCode(count, "rank_by_scaling(bits, scale, limits_from(bounds), 15u)")}`;

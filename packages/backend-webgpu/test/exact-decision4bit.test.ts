@@ -1,8 +1,7 @@
 import { type Format, getFormat } from "@halfbyte/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { decisionOf } from "../src/exact/decision.js";
-import { dispatch, moduleText, noAdapter, openDevice } from "./exact-adapter.js";
-import { adversarialBlocks, blockSize, referenceCodes } from "./exact-blocks.js";
+import { dispatch, noAdapter, openDevice } from "./exact-adapter.js";
+import { adversarialBlocks, blockSize, byScaling, carriedOver, modulesOf, referenceCodes } from "./exact-blocks.js";
 import { floatsOf, wordsOf } from "./exact-patterns.js";
 
 const largest = 0x7f7fffff;
@@ -12,38 +11,6 @@ beforeAll(async () => {
   device = await openDevice();
   return () => device?.destroy();
 });
-
-const constantArray = (name: string, words: readonly number[]): string =>
-  `const ${name} = array<u32, ${words.length}>(${words.map((word) => `${word}u`).join(", ")});\n`;
-
-const modulesOf = (format: Format) =>
-  moduleText("float32") +
-  moduleText("block_scale") +
-  moduleText("decision4bit") +
-  constantArray("bounds", decisionOf(format).bounds) +
-  constantArray("order", decisionOf(format).order) +
-  "fn vectors(at: u32, words: array<u32, 15>) -> vec4u { return vec4u(words[at], words[at + 1u], words[at + 2u], words[min(at + 3u, 14u)]); }\n" +
-  "fn limits_from(words: array<u32, 15>) -> Limits { return Limits(vectors(0u, words), vectors(4u, words), vectors(8u, words), vectors(12u, words)); }\n";
-
-/** The scale of the block of invocation i, of which `count` values are there. */
-const loadScale = (count: number) => `
-  var absmax = 0u;
-  for (var k = 0u; k < ${count}u; k++) { absmax = max(absmax, first[i * ${blockSize}u + k] & ~SIGN); }
-  let scale = block_scale(absmax, ${count < blockSize});`;
-
-const eachCode = (count: number, rank: string) => `
-  for (var k = 0u; k < ${count}u; k++) {
-    let bits = first[i * ${blockSize}u + k];
-    result[i * ${blockSize}u + k] = order[${rank}];
-  }`;
-
-const carriedOver = (count: number) => `${loadScale(count)}
-  var limits: array<u32, 15>;
-  for (var k = 0u; k < 15u; k++) { limits[k] = largest_within(bounds[k], scale); }
-  ${eachCode(count, "rank_among(ordered_key(bits), limits_from(limits))")}`;
-
-const byScaling = (count: number) =>
-  `${loadScale(count)} ${eachCode(count, "rank_by_scaling(bits, scale, limits_from(bounds), 15u)")}`;
 
 const run = (format: Format, body: string, values: Uint32Array) =>
   dispatch(device!, {

@@ -4,9 +4,17 @@
  */
 import { type Format, fromFloat32, getFormat } from "@halfbyte/core";
 import { describe, expect, it } from "vitest";
-import { tableWgsl } from "../src/exact/table.js";
 import { moduleText, shaderText } from "./exact-adapter.js";
-import { adversarialBlocks, blockSize, referenceCodes } from "./exact-blocks.js";
+import {
+  adversarialBlocks,
+  blockSize,
+  byScaling,
+  carriedOver,
+  eachCode,
+  loadScale,
+  modulesOf,
+  referenceCodes,
+} from "./exact-blocks.js";
 import { floatsOf, patterns } from "./exact-patterns.js";
 import { type FloatArithmetic, roundsOtherwise, roundsToNearest } from "./wgsl/float-arithmetic.js";
 import { HostShader } from "./wgsl/host-shader.js";
@@ -21,35 +29,19 @@ const blocks = 10_000;
 
 /** Codes of every value, by a body that sees the block `i`. */
 function codes(format: Format, body: string, values: Uint32Array, float: FloatArithmetic): Uint32Array {
-  const modules = moduleText("float32") + tableWgsl(format) + moduleText("decision4bit");
   const result = new Uint32Array(values.length);
   const [first, out] = [values, result].map(({ buffer }) => new HostBuffer(buffer as ArrayBuffer));
   const count = values.length / blockSize;
-  const shader = new HostShader(shaderText(modules, body, count), { float, buffers: { 0: first!, 2: out! } });
+  const shader = new HostShader(shaderText(modulesOf(format), body, count), { float, buffers: { 0: first!, 2: out! } });
   shader.dispatch("main", [Math.ceil(count / 64), 1, 1]);
   return result;
 }
 
-const eachCode = (before: string, code: string): string => `
-  var absmax = 0u;
-  for (var k = 0u; k < ${blockSize}u; k++) { absmax = max(absmax, first[i * ${blockSize}u + k] & ~SIGN); }
-  ${before}
-  for (var k = 0u; k < ${blockSize}u; k++) { let bits = first[i * ${blockSize}u + k]; result[i * ${blockSize}u + k] = ${code}; }`;
-
-const carriedOver = eachCode(
-  `let scale = block_scale(absmax, false);
-   var limits: array<u32, 15>;
-   for (var k = 0u; k < 15u; k++) { limits[k] = largest_within(bounds[k], scale); }`,
-  "order[rank_within(bits, &limits)]",
-);
-
-const byScaling = eachCode("let scale = block_scale(absmax, false);", "order[rank_by_scaling(bits, scale)]");
-
 /** As one would write it with floats. */
-const withFloats = eachCode(
-  "let inverse = 1.0 / bitcast<f32>(max(absmax, SMALLEST_SCALE));",
-  `order[${Array.from({ length: 15 }, (_, k) => `u32(bitcast<f32>(bits) * inverse > bitcast<f32>(bounds[${k}]))`).join(" + ")}]`,
-);
+const above = (k: number) => `u32(bitcast<f32>(bits) * inverse > bitcast<f32>(from_ordered_key(bounds[${k}])))`;
+const withFloats = `${loadScale(blockSize)}
+  let inverse = 1.0 / bitcast<f32>(scale.unit);
+  ${eachCode(blockSize, Array.from({ length: 15 }, (_, k) => above(k)).join(" + "))}`;
 
 const differences = (found: Uint32Array, expected: Uint8Array): number =>
   found.reduce((count, code, i) => count + (code === expected[i] ? 0 : 1), 0);
@@ -60,8 +52,8 @@ describe.for(["nf4", "fp4", "af4"])("codes of %s in 10 000 blocks", (name) => {
   const expected = referenceCodes(format, floatsOf(values), blockSize);
 
   it.for(roundings)("are core's where floats round %s", async ([, float]) => {
-    expect(differences(codes(format, carriedOver, values, float), await expected)).toBe(0);
-    expect(differences(codes(format, byScaling, values, float), await expected)).toBe(0);
+    expect(differences(codes(format, carriedOver(blockSize), values, float), await expected)).toBe(0);
+    expect(differences(codes(format, byScaling(blockSize), values, float), await expected)).toBe(0);
   });
 
   it("would not be with floats: the check can fail", async () => {
