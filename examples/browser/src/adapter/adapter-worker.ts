@@ -5,35 +5,18 @@ import type { AdapterCalls, AdapterReport, BenchmarkProgress } from "./adapter-c
 import { adapterFacts } from "./adapter-facts.js";
 import { breakKernel } from "./broken-kernel.js";
 import { benchmarkSize, type Contender } from "./gemv-benchmark.js";
-import { type BackendName, described, isBackend, isSoftware, openDefault, openNamed } from "./open-backends.js";
+import { described, isBackend, isSoftware, openDefault, openForProducts, openNamed } from "./open-backends.js";
 import { operationVerdicts } from "./operation-verdicts.js";
 import { setVisible } from "./visibility.js";
 
-const opened = new Map<BackendName, Backend>();
-
-/** Kept open until it is lost. */
-async function backend(name: BackendName): Promise<Backend | Reason> {
-  const known = opened.get(name);
-  if (known && (await isAlive(known))) return known;
-  const fresh = await openNamed(name);
-  if (isBackend(fresh)) opened.set(name, fresh);
-  else opened.delete(name);
-  return fresh;
-}
-
-const isAlive = (known: Backend): Promise<boolean> =>
-  known.synchronize().then(
-    () => true,
-    () => false,
-  );
-
 async function report(): Promise<AdapterReport> {
-  const [cpu, webgpu] = [await backend("cpu"), await backend("webgpu")];
+  const chosen = await openDefault();
+  const [cpu, webgpu] = [await openNamed("cpu"), await openNamed("webgpu")];
   const verdicts = (found: Backend | Reason) => (isBackend(found) ? operationVerdicts(found) : []);
   const summary = (found: Backend | Reason) => (isBackend(found) ? described(found) : found);
   return {
     adapter: await adapterFacts(),
-    chosen: await openDefault(),
+    chosen,
     webgpu: summary(webgpu),
     cpu: summary(cpu),
     operations: { webgpu: verdicts(webgpu), cpu: verdicts(cpu) },
@@ -42,10 +25,15 @@ async function report(): Promise<AdapterReport> {
 
 /** Who cannot take part is told of. */
 async function contendersFor(progress: (told: BenchmarkProgress) => void): Promise<Contender[]> {
+  progress({ doing: "Opening the backends" });
+  const [webgpu, cpu] = [await openForProducts(), await openNamed("cpu")];
   const contenders: Contender[] = [];
-  for (const name of ["webgpu", "cpu"] as const) {
-    const found = await backend(name);
-    if (isBackend(found)) contenders.push({ name, backend: found, isSoftware: await isSoftware(name) });
+  for (const [name, found] of [
+    ["webgpu", webgpu],
+    ["cpu", cpu],
+  ] as const) {
+    if (isBackend(found))
+      contenders.push({ name, backend: found, isSoftware: name === "webgpu" && (await isSoftware()) });
     else progress({ timing: { backend: name, rows: 0, columns: 0, reason: found } });
   }
   return contenders;
@@ -53,7 +41,7 @@ async function contendersFor(progress: (told: BenchmarkProgress) => void): Promi
 
 answerCalls<AdapterCalls>({
   async ready() {
-    await backend("cpu");
+    await openNamed("cpu");
     return null;
   },
   report,

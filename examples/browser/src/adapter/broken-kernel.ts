@@ -12,7 +12,9 @@ const change = "In the WGSL text of the decoder, the mask that takes a code out 
 
 /** Opens WebGPU with it, and closes it. */
 export async function breakKernel(): Promise<Broken> {
-  const backend = await openBackend([webgpu({ alterShader: loseBits })], { order: ["webgpu"] });
+  const backend = await openBackend([webgpu({ alterShader: loseBits, operations: ["dequantize4bit"] })], {
+    order: ["webgpu"],
+  });
   const { skipped, selfTest } = backend.report;
   await backend.dispose();
   const refused = skipped.find(({ provider }) => provider === "webgpu");
