@@ -88,7 +88,7 @@ fn store(segment: u32, unit: u32, sum_of_all: vec4f) {
 }
 
 fn table_value(entry: u32) -> u32 {
-  if (is_signed) { return bitcast<u32>(f32(i32(entry << 24u) >> 24u)); }
+  if (is_signed) { return from_i32(i32(entry << 24u) >> 24u); }
   return code[entry];
 }
 
