@@ -1,6 +1,7 @@
 /** Both decoders, bit for bit what the reference backend gives. */
 import {
   type Backend,
+  createQuantizedTensor,
   createRandom,
   dequantize,
   type Float,
@@ -39,7 +40,8 @@ for (const format of blockFormats)
         using moved = await weight.to(backend);
         for (const dtype of dtypes) {
           const decoded = dequantize(moved, { dtype });
-          expect(originOf(decoded)).toMatchObject({ backend: "webgpu", kernel: expect.stringMatching(/^dequantize/) });
+          const kernel = getFormat(format).bits === 4 ? "dequantize_blocks" : "dequantize";
+          expect(originOf(decoded)).toEqual({ backend: "webgpu", kernel, variant: "t0" });
           const found = await values(decoded);
           expect(found, `${dtype} [${size}] nested: ${nested}`).toEqual(await values(dequantize(weight, { dtype })));
         }
@@ -96,4 +98,50 @@ test("extreme scales and tables decode to the reference's bits", async (context)
         const found = await decodeAll(backend, all, table, dtype, offset);
         expect(found).toEqual(await decodeAll(referenceBackend(), all, table, dtype, offset));
       }
+});
+
+/** 4-bit blocks of sizes that are no power of two, whole words of codes or not, at least 32 elements or not. */
+const blockSizes = [2, 20, 32, 40, 100, 1000, 2048, 6000];
+
+async function decodeBlocks(backend: Backend, size: number, blockSize: number, nested: boolean, dtype: Float) {
+  const count = Math.ceil(size / blockSize);
+  const bytes = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 37 + (i >> 8)) % 256);
+  using codes = backend.tensor("uint8", [Math.ceil(size / 2)], bytes(Math.ceil(size / 2)));
+  using flat = backend.tensor("float32", [count], noise(count));
+  using absmax = backend.tensor("uint8", [count], bytes(count));
+  const nestedBlockSize = 3;
+  using nestedAbsmax = backend.tensor("float32", [Math.ceil(count / 3)], noise(Math.ceil(count / 3)));
+  using nestedCode = backend.tensor("float32", [256], getFormat("int8-blockwise").code);
+  const scales = nested
+    ? ({ kind: "nested", absmax, nestedAbsmax, nestedCode, nestedBlockSize, offset: 0.37109375 } as const)
+    : ({ kind: "block", absmax: flat } as const);
+  const weight = createQuantizedTensor({ format: "fp4", shape: [size], dtype, blockSize, codes, scales });
+  return values(backend.kernels.dequantize4bit({ weight, dtype }).out);
+}
+
+for (const [name, options] of [
+  ["whole", {}],
+  ["in pieces of 64 KiB", { pieceBytes: 65_536 }],
+] as const)
+  test(`blocks of any even size, nested or not, ${name}`, async (context) => {
+    const { backend, device } = await openOrSkip(context, options);
+    await using _closed = backend;
+    for (const blockSize of blockSizes)
+      for (const nested of [false, true])
+        for (const dtype of dtypes) {
+          const found = await decodeBlocks(backend, 50_001, blockSize, nested, dtype);
+          const expected = await decodeBlocks(referenceBackend(), 50_001, blockSize, nested, dtype);
+          expect(found, `blocks of ${blockSize}, ${dtype}, nested: ${nested}`).toEqual(expected);
+        }
+    expect(device.liveBuffers).toBe(0);
+  });
+
+test("nested scales are decoded in the kernel that decodes the weight", async (context) => {
+  const { backend } = await openOrSkip(context);
+  await using _closed = backend;
+  using x = referenceBackend().tensor("float32", [4096], noise(4096));
+  using nested = await quantize(x, { format: "nf4", nested: true });
+  using weight = await nested.to(backend);
+  const explanation = { kernel: "dequantize_blocks", variant: "t0", composed: false };
+  expect(backend.explain("dequantize4bit", { weight, dtype: "bfloat16" })).toEqual(explanation);
 });
