@@ -67,6 +67,11 @@ export class WebgpuDevice implements Device {
     this.lost = new Promise((resolve) => void gpu.lost.then((info) => this.#lose(info, resolve)));
   }
 
+  /** The GPU's own, of one buffer and of what a kernel sees of it. */
+  get bufferLimits(): Pick<GPUSupportedLimits, "maxBufferSize" | "maxStorageBufferBindingSize"> {
+    return this.#gpu.limits;
+  }
+
   /** Buffers in use, of tensors and of reads under way; codebooks stay until the end and are not counted. */
   get liveBuffers(): number {
     return this.#memory.liveBuffers;

@@ -17,7 +17,7 @@ export async function timeOnDevice(backend: Backend, enqueue: () => void): Promi
 }
 
 /** By what it can do: the package may be loaded twice, as ESM and as CJS. */
-function webgpuDeviceOf(backend: Backend): WebgpuDevice | undefined {
+export function webgpuDeviceOf(backend: Backend): WebgpuDevice | undefined {
   const device = deviceOf(backend);
   return "variants" in device ? (device as WebgpuDevice) : undefined;
 }

@@ -63,7 +63,7 @@ export {
 export { type JsonObject, type JsonValue, parseStrictJson } from "./checkpoint/strict-json.js";
 export { type WeightError, weightError } from "./checkpoint/weight-error.js";
 export type { Device, Launch, Storage, StorageOptions } from "./device.js";
-export { fromFloat32, toFloat32 } from "./dtype.js";
+export { byteWidth, fromFloat32, isDType, toFloat32 } from "./dtype.js";
 export { errorCatalogue } from "./error-catalogue.js";
 export {
   type ErrorCode,
@@ -75,7 +75,15 @@ export {
   throwIfAborted,
 } from "./errors.js";
 export { type Thresholds, thresholdsOf } from "./formats/codebook.js";
-export { bitsPerWeight, type Format, type SignMagnitudeThresholds, tableFormat } from "./formats/format.js";
+export {
+  bitsPerWeight,
+  blockCount,
+  codeBytes,
+  type Format,
+  nestedBlockSize,
+  type SignMagnitudeThresholds,
+  tableFormat,
+} from "./formats/format.js";
 export { formatNames, getFormat, registerFormat } from "./formats/index.js";
 export { inverse127 } from "./formats/int8-rowwise.js";
 export { createDynamicMap, createFp8Map, createLinearMap, createNormalMap } from "./formats/maps.js";
@@ -94,6 +102,7 @@ export {
 } from "./kernels.js";
 export { type LogLevel, log, logOnce } from "./logger.js";
 export { nextTurn } from "./next-turn.js";
+export { blockFormat } from "./operations/quantize.js";
 export { ademamixSchedule } from "./optimizer-schedule.js";
 export { type PassCache, passCache } from "./pass-cache.js";
 export { dequantize, nestedScales, type QuantizeOptions, quantize } from "./quantize.js";
