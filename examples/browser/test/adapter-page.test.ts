@@ -3,12 +3,15 @@ import { opNames } from "@halfbyte/core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumAdvice } from "../../../test/find-chromium.js";
-import { openSite, type Site, showAdapter } from "./opened-page.js";
+import { type Opened, openSite, type Site, showAdapter } from "./opened-page.js";
 
-let site: Site | undefined;
+/** One page for all: a software adapter takes its time for the self-test. */
+let [site, opened]: [Site?, Opened?] = [];
 beforeAll(async () => {
   site = await openSite();
-}, 120_000);
+  opened = await site?.open(keepDevices);
+  if (opened) await showAdapter(opened.page);
+}, 240_000);
 afterAll(() => site?.close());
 
 /** As if another tab were in front. */
@@ -48,9 +51,7 @@ const loseDevices = (page: Page): Promise<unknown> =>
 
 describe("this adapter", { timeout: 240_000 }, () => {
   it("is named, and told to be software where it is", async ({ skip }) => {
-    if (!site) return skip(chromiumAdvice);
-    await using opened = await site.open();
-    await showAdapter(opened.page);
+    if (!opened) return skip(chromiumAdvice);
     const adapter = opened.page.locator("#adapter");
     expect(await adapter.locator(".adapter-name").textContent()).toMatch(/swiftshader.*software adapter/i);
     expect(await adapter.getByText("webgpu was passed over (detect)").count()).toBe(1);
@@ -60,9 +61,7 @@ describe("this adapter", { timeout: 240_000 }, () => {
   });
 
   it("has a verdict on every operation, and none failed", async ({ skip }) => {
-    if (!site) return skip(chromiumAdvice);
-    await using opened = await site.open();
-    await showAdapter(opened.page);
+    if (!opened) return skip(chromiumAdvice);
     const table = opened.page.getByRole("region", { name: "Operations and their kernels" });
     for (const op of opNames) expect([op, await table.locator(`tr[data-op="${op}"]`).count()]).not.toEqual([op, 0]);
     expect(await table.getByText("demoted", { exact: true }).count()).toBe(0);
@@ -72,34 +71,18 @@ describe("this adapter", { timeout: 240_000 }, () => {
   });
 
   it("notices a kernel that was broken on purpose", async ({ skip }) => {
-    if (!site) return skip(chromiumAdvice);
-    await using opened = await site.open();
+    if (!opened) return skip(chromiumAdvice);
     const { page } = opened;
-    await showAdapter(page);
     await page.getByRole("button", { name: "Break a kernel on purpose" }).click();
     await page.getByText("SELF_TEST_FAILED", { exact: true }).first().waitFor({ timeout: 120_000 });
     expect(await page.getByText(/gives a wrong out for dequantize/).count()).toBeGreaterThan(0);
     expect(await page.getByText("Nothing noticed it.").count()).toBe(0);
   });
-
-  it("is opened again after it was lost", async ({ skip }) => {
-    if (!site) return skip(chromiumAdvice);
-    await using opened = await site.open(keepDevices);
-    const { page } = opened;
-    await showAdapter(page);
-    await loseDevices(page);
-    await page.locator("#adapter .kernels").evaluate((element) => element.setAttribute("data-old", ""));
-    await page.getByRole("button", { name: "Look again" }).click();
-    await page.locator("#adapter .kernels:not([data-old])").waitFor({ timeout: 120_000 });
-    const table = page.getByRole("region", { name: "Operations and their kernels" });
-    expect(await table.getByText("passed", { exact: true }).count()).toBeGreaterThan(0);
-  });
 });
 
 describe("the benchmark", () => {
   it("measures, waits while the tab is hidden, and stops", { timeout: 480_000 }, async ({ skip }) => {
-    if (!site) return skip(chromiumAdvice);
-    await using opened = await site.open();
+    if (!opened) return skip(chromiumAdvice);
     const { page } = opened;
     const [run, paused] = [page.getByRole("button", { name: "Run the benchmark" }), page.getByText("Paused while")];
     await hide(page, true);
@@ -119,5 +102,18 @@ describe("the benchmark", () => {
     await page.locator("#benchmark-stop").click();
     await page.locator("#benchmark-failure").getByText("ABORTED", { exact: true }).waitFor();
     expect(await run.isVisible()).toBe(true);
+  });
+});
+
+describe("a lost device", { timeout: 240_000 }, () => {
+  it("is opened again after it was lost", async ({ skip }) => {
+    if (!opened) return skip(chromiumAdvice);
+    const { page } = opened;
+    await loseDevices(page);
+    await page.locator("#adapter .kernels").evaluate((element) => element.setAttribute("data-old", ""));
+    await page.getByRole("button", { name: "Look again" }).click();
+    await page.locator("#adapter .kernels:not([data-old])").waitFor({ timeout: 120_000 });
+    const table = page.getByRole("region", { name: "Operations and their kernels" });
+    expect(await table.getByText("passed", { exact: true }).count()).toBeGreaterThan(0);
   });
 });

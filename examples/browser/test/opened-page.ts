@@ -62,7 +62,7 @@ async function openPage(browser: Browser, url: string, prepare?: (page: Page) =>
 /** Looks at the part about the adapter, and waits for the self-test. */
 export async function showAdapter(page: Page): Promise<void> {
   await page.locator("#adapter-report").scrollIntoViewIfNeeded();
-  await page.locator("#adapter .kernels").waitFor({ timeout: 120_000 });
+  await page.locator("#adapter .kernels").waitFor({ timeout: 200_000 });
 }
 
 /** Presses Quantize when the plan is there, and waits for the result. */
