@@ -103,7 +103,7 @@ export const int8LinearMatmul: Operation<"int8LinearMatmul"> = {
     rowBytes: ({ b }) => 4 * b.shape[0]!,
     sample: (by) => async (backend) => codes(by)(backend),
   }),
-  cases: [product(8, 7, 2064), product(5, 9, 1030), product(9, 66, 68), product(70, 5, 131)],
+  cases: [product(8, 7, 2064), product(9, 66, 68), product(70, 5, 131)],
 };
 
 export const int8ScaledMm: Operation<"int8ScaledMm"> = {
@@ -117,6 +117,5 @@ export const int8ScaledMm: Operation<"int8ScaledMm"> = {
     scaled(2, 6, 48, "float16", "cuda"),
     scaled(9, 6, 40, "float32", "reference"),
     scaled(10, 70, 33, "bfloat16", "reference"),
-    scaled(9, 5, 40, "float16", "cuda"),
   ],
 };

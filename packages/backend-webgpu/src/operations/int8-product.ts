@@ -12,8 +12,8 @@ import sixteensText from "../wgsl/int8_operands_16.wgsl";
 import productText from "../wgsl/int8_product.wgsl";
 import storeScaledText from "../wgsl/int8_store_scaled.wgsl";
 import storeSumsText from "../wgsl/int8_store_sums.wgsl";
+import lanesText from "../wgsl/int8_sum_lanes.wgsl";
 import subgroupsText from "../wgsl/int8_sum_subgroups.wgsl";
-import treeText from "../wgsl/int8_sum_tree.wgsl";
 import tileText from "../wgsl/int8_tile.wgsl";
 import { bitsOf, lastOf, rowsOf } from "./float-dtype.js";
 import {
@@ -62,7 +62,7 @@ function textOf({ kernel, isScaled, bySixteens }: TextChoice, needs: readonly Ne
   const isPacked = needs.includes("dp4a");
   const hasSubgroups = needs.includes("subgroups");
   const store = isScaled ? [...scaleTexts, storeScaledText] : [storeSumsText];
-  const main = kernel === "int8_narrow" ? [narrowText, hasSubgroups ? subgroupsText : treeText] : [tileText];
+  const main = kernel === "int8_narrow" ? [narrowText, hasSubgroups ? subgroupsText : lanesText] : [tileText];
   const operands = bySixteens ? sixteensText : operandsText;
   return shader([productText, operands, isPacked ? packedText : dotText, ...store, ...main], {
     enable: hasSubgroups ? ["subgroups"] : [],

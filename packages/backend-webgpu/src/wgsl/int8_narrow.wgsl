@@ -1,15 +1,11 @@
-// Integer product with up to 8 rows of a. A workgroup has four columns, its lanes share the bytes of each row, sixteen at a time: the weight is read
-// once. Needs int8_product.wgsl, operands, dot4, add_up and store_pair.
+// Integer product with up to 8 rows of a. A workgroup has four columns, its lanes share the bytes of each row, a chunk at a time: the weight is
+// read once. Needs int8_product.wgsl, operands, dot4, add_up and store_pair.
 
 override rows: u32;
 
 const LANES = 64u;
 const COLUMNS = 4u;
 const MOST_SUMS = 8u * COLUMNS;
-
-fn dot16(a: vec4<u32>, b: vec4<u32>, total: i32) -> i32 {
-  return dot4(a.w, b.w, dot4(a.z, b.z, dot4(a.y, b.y, dot4(a.x, b.x, total))));
-}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -23,24 +19,26 @@ fn main(
   }
   let last = params.n - 1u;
   var sums: array<i32, MOST_SUMS>;
-  for (var i = lane; i < (params.k + 15u) / 16u; i += LANES) {
-    let weights = array<vec4<u32>, COLUMNS>(
-      b_words(column, i),
-      b_words(min(column + 1u, last), i),
-      b_words(min(column + 2u, last), i),
-      b_words(min(column + 3u, last), i),
+  for (var i = lane; i < (params.k + CHUNK_BYTES - 1u) / CHUNK_BYTES; i += LANES) {
+    let weights = array<Chunk, COLUMNS>(
+      b_chunk(column, i),
+      b_chunk(min(column + 1u, last), i),
+      b_chunk(min(column + 2u, last), i),
+      b_chunk(min(column + 3u, last), i),
     );
     for (var row = 0u; row < rows; row++) {
-      let x = a_words(row, i);
+      let x = a_chunk(row, i);
       let at = row * COLUMNS;
-      sums[at] = dot16(x, weights[0], sums[at]);
-      sums[at + 1u] = dot16(x, weights[1], sums[at + 1u]);
-      sums[at + 2u] = dot16(x, weights[2], sums[at + 2u]);
-      sums[at + 3u] = dot16(x, weights[3], sums[at + 3u]);
+      sums[at] = dot_chunk(x, weights[0], sums[at]);
+      sums[at + 1u] = dot_chunk(x, weights[1], sums[at + 1u]);
+      sums[at + 2u] = dot_chunk(x, weights[2], sums[at + 2u]);
+      sums[at + 3u] = dot_chunk(x, weights[3], sums[at + 3u]);
     }
   }
-  add_up(lane, &sums, rows * COLUMNS);
+  add_up(&sums, rows * COLUMNS);
   // A lane stores a pair.
   let pair = column + 2u * (lane & 1u);
-  if (lane < rows * 2u && pair < params.n) { store_pair(lane >> 1u, pair, total_of(lane * 2u), total_of(lane * 2u + 1u)); }
+  if (lane < rows * 2u && pair < params.n) {
+    store_pair(lane >> 1u, pair, atomicLoad(&totals[lane * 2u]), atomicLoad(&totals[lane * 2u + 1u]));
+  }
 }

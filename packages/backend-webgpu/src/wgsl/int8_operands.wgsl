@@ -1,4 +1,4 @@
-// Rows of bytes, four or sixteen at a time, wherever they begin; zeros behind the end of a row. Needs int8_product.wgsl.
+// Rows of bytes, four at a time, wherever they begin; zeros behind the end of a row. Needs int8_product.wgsl and dot4.
 
 @group(0) @binding(1) var<storage, read> a: array<u32>;
 @group(0) @binding(2) var<storage, read> b: array<u32>;
@@ -42,10 +42,18 @@ fn b_word(row: u32, word: u32) -> u32 {
   return assembled(b[place.first], b[place.second], place);
 }
 
-fn a_words(row: u32, i: u32) -> vec4<u32> {
-  return vec4<u32>(a_word(row, i * 4u), a_word(row, i * 4u + 1u), a_word(row, i * 4u + 2u), a_word(row, i * 4u + 3u));
+// What a lane takes at a time.
+alias Chunk = u32;
+const CHUNK_BYTES = 4u;
+
+fn a_chunk(row: u32, i: u32) -> Chunk {
+  return a_word(row, i);
 }
 
-fn b_words(row: u32, i: u32) -> vec4<u32> {
-  return vec4<u32>(b_word(row, i * 4u), b_word(row, i * 4u + 1u), b_word(row, i * 4u + 2u), b_word(row, i * 4u + 3u));
+fn b_chunk(row: u32, i: u32) -> Chunk {
+  return b_word(row, i);
+}
+
+fn dot_chunk(a: Chunk, b: Chunk, total: i32) -> i32 {
+  return dot4(a, b, total);
 }

@@ -2,14 +2,10 @@
 
 var<workgroup> totals: array<atomic<i32>, MOST_SUMS>;
 
-fn add_up(lane: u32, sums: ptr<function, array<i32, MOST_SUMS>>, count: u32) {
+fn add_up(sums: ptr<function, array<i32, MOST_SUMS>>, count: u32) {
   for (var i = 0u; i < count; i++) {
     let of_subgroup = subgroupAdd((*sums)[i]);
     if (subgroupElect()) { atomicAdd(&totals[i], of_subgroup); }
   }
   workgroupBarrier();
-}
-
-fn total_of(i: u32) -> i32 {
-  return atomicLoad(&totals[i]);
 }

@@ -27,10 +27,12 @@ fn main(
   let down = lane / ACROSS;
   let across = lane % ACROSS;
   var sums: array<vec4<i32>, 4>;
-  for (var word = 0u; word * 4u < params.k; word += STAGED) {
+  let words = (params.k + 3u) / 4u;
+  for (var word = 0u; word < words; word += STAGED) {
     stage(down, across, first_row, first_column, word);
     workgroupBarrier();
-    for (var i = 0u; i < STAGED; i++) {
+    let count = min(words - word, STAGED);
+    for (var i = 0u; i < count; i++) {
       let x = fours[i * STRIDE + down];
       let weights = fours[WEIGHTS + i * STRIDE + across];
       sums[0] = dots(x.x, weights, sums[0]);
