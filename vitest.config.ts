@@ -37,7 +37,7 @@ const inNode: ViteUserConfig = {
     exclude: [...configDefaults.exclude, ...longTests, ...chromiumTests],
     globalSetup,
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 300_000,
   },
 };
 
@@ -58,7 +58,7 @@ const inChromium: ViteUserConfig = {
     sequence: { groupOrder: 1 },
     provide: { goldenPaths },
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     browser: {
       enabled: executablePath !== undefined,
       headless: true,
