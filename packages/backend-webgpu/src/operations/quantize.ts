@@ -66,6 +66,8 @@ const elementsPerLane = 8;
 /** Of a block that is in one tile with others, or alone. */
 const [leastOfTile, mostOfTile] = [32, lanes * elementsPerLane];
 
+/** As quantize_task.wgsl numbers them. */
+const types: readonly Float[] = ["float32", "float16", "bfloat16"];
 const bitsOf = ({ dtype }: Tensor<Float>): number => (dtype === "float32" ? 32 : 16);
 /** Bytes per element of the widest tensor: x, or the scales of small blocks. */
 const widestOf = (x: Tensor<Float>, blockSize: number): number => Math.max(bitsOf(x) / 8, 4 / blockSize);
@@ -76,17 +78,11 @@ type Bound = Pick<Dispatch, "text" | "kernel" | "reads" | "writes" | "workgroups
 
 function run(launcher: Launcher, job: Job, groupShift: number, range: Range, faultIndex: number, bound: Bound): void {
   const { bits, x, blockSize, profile, decision } = job;
-  const flag = (value: boolean) => (value ? 1 : 0);
   const size = range.to - range.from;
   launcher.run({
     ...bound,
-    constants: {
-      x_bits: bitsOf(x),
-      is_bfloat16: flag(x.dtype === "bfloat16"),
-      is_cuda: flag(profile === "cuda"),
-      divides_tail: flag(bits === 4),
-    },
-    params: params(size, Math.min(blockSize, 0xffffffff), groupShift, faultIndex, ...decision),
+    constants: { is_cuda: profile === "cuda" ? 1 : 0, divides_tail: bits === 4 ? 1 : 0 },
+    params: params(size, Math.min(blockSize, 0xffffffff), groupShift, faultIndex, ...decision, types.indexOf(x.dtype)),
   });
 }
 

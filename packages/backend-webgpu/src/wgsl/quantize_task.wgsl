@@ -13,30 +13,31 @@ struct Params {
   order: vec2u,
   // What NaN is taken for: a rank, or a code of 8 bits.
   rank_of_nan: u32,
+  // What an element of x is: one of the below. No constant of the pipeline: one kernel for all is compiled sooner than three.
+  x_type: u32,
 }
 
-override x_bits: u32;
-// Whether 16 bits are a bfloat16.
-override is_bfloat16: bool;
+const FLOAT32 = 0u;
+const BFLOAT16 = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
 
 fn widened(half: u32) -> u32 {
-  if (is_bfloat16) { return from_bfloat16(half); }
+  if (params.x_type == BFLOAT16) { return from_bfloat16(half); }
   return from_float16(half);
 }
 
 // One element as float32.
 fn element(index: u32) -> u32 {
-  if (x_bits == 32u) { return x[index >> 2u][index & 3u]; }
+  if (params.x_type == FLOAT32) { return x[index >> 2u][index & 3u]; }
   return widened((x[index >> 3u][(index >> 1u) & 3u] >> ((index & 1u) << 4u)) & 0xffffu);
 }
 
 // Eight elements, `first` a multiple of 8; zeros behind the end.
 fn eight_elements(first: u32) -> array<u32, 8> {
   var values: array<u32, 8>;
-  if (x_bits == 32u) {
+  if (params.x_type == FLOAT32) {
     let low = x[first >> 2u];
     let high = x[(first >> 2u) + 1u];
     values = array<u32, 8>(low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w);
