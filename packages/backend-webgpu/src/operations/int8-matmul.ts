@@ -1,5 +1,6 @@
 /** int8LinearMatmul, exact in int32, and int8ScaledMm, whose sums are scaled in the same pass. */
-import { type Backend, type Float, type Ops, type Profile, selfTestCase, storageOf } from "@halfbyte/core";
+import { type Backend, deviceOf, type Float, type Ops, type Profile, selfTestCase, storageOf } from "@halfbyte/core";
+import { bitsOf } from "./float-dtype.js";
 import {
   means,
   mostNarrowRows,
@@ -24,8 +25,8 @@ type Launch<K extends ProductOp> = (
 
 export interface ProductKernels<K extends ProductOp> {
   readonly launch: Launch<K>;
-  /** What a row of any operand but the codes takes at most. */
-  readonly rowBytes: (args: Ops[K]["in"]) => number;
+  /** What rows of the result and of operands other than codes take, of all passes. */
+  readonly rowBytes: (args: Ops[K]["in"]) => readonly number[];
   readonly sample?: (by: ProductKernel) => NonNullable<Kernel<K>["sample"]>;
 }
 
@@ -50,18 +51,16 @@ export const productKernels = <K extends ProductOp>(kernels: ProductKernels<K>):
     ...(kernels.sample && { sample: kernels.sample(by) }),
   }));
 
-/** One token and a tile of several, by a weight. */
-const sampleShape = { int8_narrow: [1, 1024, 4096], int8_tile: [64, 512, 1024] } as const;
-
-const codes = (by: ProductKernel) => (backend: Backend) => {
-  const [m, n, k] = sampleShape[by];
-  return { a: backend.zeros("int8", [m, k]), b: backend.zeros("int8", [n, k]) };
+/** One token and a tile of several, by a weight; less of it on a device that can bind little at once. */
+const sampleShape = (by: ProductKernel, pieceBytes: number) => {
+  if (by === "int8_tile") return { m: 64, n: Math.min(512, pieceBytes / 256), k: Math.min(1024, pieceBytes / 64) };
+  const k = Math.min(4096, pieceBytes / 16);
+  return { m: 1, n: Math.min(1024, pieceBytes / k), k };
 };
 
-const scaledSample = (by: ProductKernel) => async (backend: Backend) => {
-  const [m, n] = sampleShape[by];
-  const stats = { rowStats: backend.zeros("float32", [m]), colStats: backend.zeros("float32", [n]) };
-  return { ...codes(by)(backend), ...stats, dtype: "float32" as const };
+const sample = (by: ProductKernel) => async (backend: Backend) => {
+  const { m, n, k } = sampleShape(by, deviceOf(backend).limits.maxTensorBytes / 64);
+  return { a: backend.zeros("int8", [m, k]), b: backend.zeros("int8", [n, k]) };
 };
 
 /** All byte values, in an order that repeats late. */
@@ -100,21 +99,23 @@ const scaled = (m: number, n: number, k: number, dtype: Float, profile: "referen
 export const int8LinearMatmul: Operation<"int8LinearMatmul"> = {
   kernels: productKernels<"int8LinearMatmul">({
     launch: (launcher, by, variant, args, { out }) => multiply(launcher, by, variant, productOf(args), storageOf(out)),
-    rowBytes: ({ b }) => 4 * b.shape[0]!,
-    sample: (by) => async (backend) => codes(by)(backend),
+    rowBytes: ({ b }) => [4 * b.shape[0]!],
+    sample,
   }),
-  cases: [product(8, 7, 2064), product(9, 66, 68), product(70, 5, 131)],
+  cases: [product(4, 7, 2064), product(9, 66, 68), product(70, 5, 131)],
 };
+
+/** Of a row of sums, and of the result. */
+export const resultBytes = (n: number, dtype: Float): readonly number[] => [4 * n, (n * bitsOf(dtype)) / 8];
 
 export const int8ScaledMm: Operation<"int8ScaledMm"> = {
   kernels: productKernels<"int8ScaledMm">({
     launch: (launcher, by, variant, args, { out }) =>
       multiplyScaled(launcher, by, variant, productOf(args), args, storageOf(out)),
-    rowBytes: ({ b }) => 4 * b.shape[0]!,
-    sample: scaledSample,
+    rowBytes: ({ b, dtype }) => resultBytes(b.shape[0]!, dtype),
   }),
   cases: [
-    scaled(2, 6, 48, "float16", "cuda"),
+    scaled(3, 6, 48, "float16", "reference"),
     scaled(9, 6, 40, "float32", "reference"),
     scaled(10, 70, 33, "bfloat16", "reference"),
   ],

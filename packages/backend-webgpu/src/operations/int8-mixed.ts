@@ -10,7 +10,7 @@ import codeText from "../wgsl/int8_code.wgsl";
 import listText from "../wgsl/int8_outlier_list.wgsl";
 import outliersText from "../wgsl/int8_outliers.wgsl";
 import { bitsOf, dtypeNumber } from "./float-dtype.js";
-import { productKernels, scaledOperands } from "./int8-matmul.js";
+import { productKernels, resultBytes, scaledOperands } from "./int8-matmul.js";
 import { multiplyScaled, type Product, type ProductKernel, partsOf, productOf } from "./int8-product.js";
 import type { Launcher, Operation } from "./operation.js";
 
@@ -21,10 +21,10 @@ const texts = {
 
 type Args = Ops["int8MixedScaledMm"]["in"];
 
-/** Bytes of a row of x or of the result. */
-const rowBytes = ({ x, a, b }: Args): number => {
+/** Of rows of x and of the result: slices of both start at whole words. */
+const rowBytes = ({ x, a, b }: Args): readonly number[] => {
   const { n, k } = productOf({ a, b });
-  return Math.max((k * bitsOf(x.dtype)) / 8, 4 * n);
+  return [(k * bitsOf(x.dtype)) / 8, ...resultBytes(n, x.dtype)];
 };
 
 /** How many columns the mask marks is known on the device alone, and nobody waits to be told. */
@@ -76,15 +76,9 @@ function launch(launcher: Launcher, by: ProductKernel, variant: string, args: Ar
   multiplyScaled(launcher, by, variant, product, { ...args, dtype }, out);
   if (product.k === 0) return;
   const job = { product, list: listOutliers(launcher, storageOf(args.outlierColumns)), out };
-  const { rows, columns } = partsOf(product, rowBytesOf(product, dtype), launcher.traits.pieceBytes);
+  const { rows, columns } = partsOf(product, rowBytes(args), launcher.traits.pieceBytes);
   for (const some of rows) for (const few of columns) addOutliers(launcher, args, job, some, few);
 }
-
-/** Of x and of the result: slices of both start at whole words. */
-const rowBytesOf = ({ n, k }: Product, dtype: Float): readonly number[] => [
-  (k * bitsOf(dtype)) / 8,
-  (n * bitsOf(dtype)) / 8,
-];
 
 /** Of the largest result: two roundings to the dtype, and the sum in another order. */
 const bound: Readonly<Record<Float, number>> = { float32: 2 ** -14, float16: 2 ** -9, bfloat16: 2 ** -6 };

@@ -17,13 +17,13 @@ import subgroupsText from "../wgsl/int8_sum_subgroups.wgsl";
 import tileText from "../wgsl/int8_tile.wgsl";
 import { bitsOf, lastOf, rowsOf } from "./float-dtype.js";
 import {
-  refuseSums,
+  beyond,
   type Scaling,
-  scaleBits,
   scaleConstants,
   scaleOperands,
   scaleSums,
   scaleTexts,
+  scaleWords,
 } from "./int8-scale.js";
 import type { Launcher } from "./operation.js";
 
@@ -112,11 +112,11 @@ export const partsOf = ({ m, n, k }: Shape, rowBytes: readonly number[], pieceBy
 
 type Shape = Pick<Product, "m" | "n" | "k">;
 
-/** `rowBytes`: what a row of the result or of another operand takes at most. */
-export function refuseProduct({ m, n, k }: Shape, rowBytes: number, { pieceBytes }: Traits): string | undefined {
-  const { rows, columns } = partsOf({ m, n, k }, [rowBytes], pieceBytes);
-  if (rows.length > 0 && columns.length > 0) return refuseSums(n, pieceBytes);
-  return `rows of ${k} codes, or of ${rowBytes} bytes, do not fit the ${pieceBytes} bytes that are bound at once.`;
+/** `rowBytes`: what rows of the result and of other operands take, of all passes. */
+export function refuseProduct(shape: Shape, rowBytes: readonly number[], { pieceBytes }: Traits): string | undefined {
+  const { rows, columns } = partsOf(shape, rowBytes, pieceBytes);
+  if (rows.length > 0 && columns.length > 0) return undefined;
+  return `rows of ${shape.k} codes, or of ${Math.max(...rowBytes)} bytes, up to one that begins at a whole word, ${beyond(pieceBytes)}`;
 }
 
 const sizeOf = ({ from, to }: Range): number => to - from;
@@ -128,7 +128,7 @@ interface Part {
 }
 
 type Epilogue = Pick<Dispatch, "constants" | "reads" | "writes"> & {
-  readonly scale: number;
+  readonly words: readonly number[];
   readonly isScaled: boolean;
 };
 
@@ -149,10 +149,10 @@ function multiplyPart(
     text: texts.get(keyOf({ kernel: by, isScaled: end.isScaled, bySixteens }, name))!,
     constants: {
       ...end.constants,
-      ...(isNarrow && { rows: m }),
+      ...(isNarrow && { rows: 2 ** Math.ceil(Math.log2(m)) }),
       ...(!bySixteens && { is_aligned: k % 4 === 0 ? 1 : 0 }),
     },
-    params: params(m, columns, k, n, part.columns.from, end.scale),
+    params: params(m, columns, k, n, part.columns.from, ...end.words),
     reads: [bytesOf(a, part.rows, k), bytesOf(b, part.columns, k), ...end.reads],
     writes: end.writes,
     workgroups: isNarrow ? Math.ceil(columns / 4) : Math.ceil(m / 64) * Math.ceil(columns / 64),
@@ -175,7 +175,13 @@ export function multiply(launcher: Launcher, by: ProductKernel, name: string, pr
   const { n } = product;
   eachPart(launcher, product, 4 * n, (part) => {
     const writes = [resultOf(out, part.rows, n, 32)];
-    multiplyPart(launcher, by, name, product, part, { constants: {}, reads: [], writes, scale: 0, isScaled: false });
+    multiplyPart(launcher, by, name, product, part, {
+      constants: {},
+      reads: [],
+      writes,
+      words: [0, 0, 0],
+      isScaled: false,
+    });
   });
 }
 
@@ -199,7 +205,7 @@ export function multiplyScaled(
       constants: scaleConstants(scaling),
       reads: scaleOperands(scaling, part.rows, part.columns),
       writes: [resultOf(out, part.rows, n, bits)],
-      scale: scaleBits(scaling),
+      words: scaleWords(scaling),
       isScaled: true,
     }),
   );

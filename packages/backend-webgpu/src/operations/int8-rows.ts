@@ -11,6 +11,7 @@ import codesText from "../wgsl/int8_row_codes.wgsl";
 import decodeText from "../wgsl/int8_row_decode.wgsl";
 import statsText from "../wgsl/int8_row_stats.wgsl";
 import { bitsOf, dtypeNumber, lastOf, rowsOf } from "./float-dtype.js";
+import { beyond } from "./int8-scale.js";
 import type { Launcher, Operation } from "./operation.js";
 import { zeroWords } from "./zero-words.js";
 
@@ -34,7 +35,7 @@ const rangesOf = ({ rows, k, elementBytes }: Rows, pieceBytes: number): Range[] 
 
 const refuseRows = (shape: Rows, pieceBytes: number): string | undefined =>
   rangesOf(shape, pieceBytes).length === 0 || shape.k > pieceBytes
-    ? `rows of ${shape.k} elements of ${shape.elementBytes} bytes do not fit the ${pieceBytes} bytes that are bound at once.`
+    ? `rows of ${shape.k} elements of ${shape.elementBytes} bytes, up to one that begins at a whole word, ${beyond(pieceBytes)}`
     : undefined;
 
 const elementsOf = ({ from, to }: Range, k: number): Range => ({ from: from * k, to: to * k });

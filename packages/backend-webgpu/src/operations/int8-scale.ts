@@ -34,15 +34,14 @@ export const scaleTexts = [float32Text, fusedText, float16Text, elementsText, sc
 
 const noBias = 3;
 
-export const scaleConstants = ({ bias, dtype, profile }: Scaling) => ({
-  is_cuda: profile === "cuda" ? 1 : 0,
-  bias_dtype: bias ? dtypeNumber[bias.dtype] : noBias,
-  out_dtype: dtypeNumber[dtype],
-});
+export const scaleConstants = ({ profile }: Scaling) => ({ is_cuda: profile === "cuda" ? 1 : 0 });
 
-/** 1/127² as the profile writes it. */
-export const scaleBits = ({ profile = "reference" }: Pick<Scaling, "profile">): number =>
-  float(mmDequantConstant[profile]);
+/** 1/127² as the profile writes it, and the dtypes of bias and result: the last words of every kernel that scales. */
+export const scaleWords = ({ profile = "reference", bias, dtype }: Scaling): readonly number[] => [
+  float(mmDequantConstant[profile]),
+  bias ? dtypeNumber[bias.dtype] : noBias,
+  dtypeNumber[dtype],
+];
 
 /** Statistics of some rows and columns, and the bias of those columns. */
 export const scaleOperands = ({ rowStats, colStats, bias }: Scaling, rows: Range, columns: Range): Operand[] => [
@@ -77,7 +76,7 @@ export function scaleSums(launcher: Launcher, { rows, columns, a, out }: Sums, s
       kernel: "int8_mm_dequant",
       text,
       constants: scaleConstants(scaling),
-      params: params(size, columns, scaleBits(scaling)),
+      params: params(size, columns, ...scaleWords(scaling)),
       reads: [sliceOf(a, elements, 32), ...scaleOperands(scaling, range, { from: 0, to: columns })],
       writes: [sliceOf(out, elements, bitsOf(dtype))],
       workgroups: Math.ceil((size * bitsOf(dtype)) / 32 / 256),
@@ -85,17 +84,19 @@ export function scaleSums(launcher: Launcher, { rows, columns, a, out }: Sums, s
   }
 }
 
-/** Why rows of sums do not fit what is bound at once. */
-export const refuseSums = (columns: number, pieceBytes: number): string | undefined =>
-  rangesOf(1, columns, "float32", pieceBytes).length === 0
-    ? `${columns} columns of 4 bytes do not fit the ${pieceBytes} bytes that are bound at once.`
+/** The end of a sentence. */
+export const beyond = (pieceBytes: number): string => `do not fit the ${pieceBytes} bytes that are bound at once.`;
+
+const refuseSums = ({ a, dtype }: Ops["int8MmDequant"]["in"], pieceBytes: number): string | undefined =>
+  rangesOf(rowsOf(a.shape), lastOf(a.shape), dtype, pieceBytes).length === 0
+    ? `rows of ${lastOf(a.shape)} sums, up to one whose result begins at a whole word, ${beyond(pieceBytes)}`
     : undefined;
 
 export const int8MmDequant: Operation<"int8MmDequant"> = {
   kernels: [
     {
       name: "int8_mm_dequant",
-      refuse: (args, { pieceBytes }) => refuseCpuProfile(args) ?? refuseSums(lastOf(args.a.shape), pieceBytes),
+      refuse: (args, { pieceBytes }) => refuseCpuProfile(args) ?? refuseSums(args, pieceBytes),
       variants: [{ name: "t0", needs: [], launch }],
     },
   ],

@@ -5,9 +5,9 @@ struct Params {
   columns: u32,
   // Bits of 1/127^2, as the profile has it.
   scale: u32,
+  bias_dtype: u32,
+  out_dtype: u32,
 }
-
-override out_dtype: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<i32>;
@@ -24,7 +24,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let word = (group.y * groups.x + group.x) * 256u + lane;
-  let count = elements_in_word(out_dtype);
+  let count = elements_in_word(params.out_dtype);
   let begin = word * count;
   if (begin >= params.size) {
     return;
@@ -38,6 +38,6 @@ fn result_of(index: u32) -> u32 {
   let row = index / params.columns;
   let column = index - row * params.columns;
   var addend = 0u;
-  if (bias_dtype != NO_BIAS) { addend = widened(bias[column / elements_in_word(bias_dtype)], column, bias_dtype); }
-  return narrowed(scaled(a[index], row_stats[row], col_stats[column], addend, params.scale), out_dtype);
+  if (params.bias_dtype != NO_BIAS) { addend = widened(bias[column / elements_in_word(params.bias_dtype)], column, params.bias_dtype); }
+  return narrowed(scaled(a[index], row_stats[row], col_stats[column], addend, params.bias_dtype, params.scale), params.out_dtype);
 }

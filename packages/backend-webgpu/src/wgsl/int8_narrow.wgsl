@@ -1,6 +1,7 @@
 // Integer product with up to 8 rows of a. A workgroup has four columns, its lanes share the bytes of each row, a chunk at a time: the weight is
 // read once. Needs int8_product.wgsl, operands, dot4, add_up and store_pair.
 
+// Rows that are computed: a power of two, not less than m.
 override rows: u32;
 
 const LANES = 64u;
@@ -27,7 +28,7 @@ fn main(
       b_chunk(min(column + 3u, last), i),
     );
     for (var row = 0u; row < rows; row++) {
-      let x = a_chunk(row, i);
+      let x = a_chunk(min(row, params.m - 1u), i);
       let at = row * COLUMNS;
       sums[at] = dot_chunk(x, weights[0], sums[at]);
       sums[at + 1u] = dot_chunk(x, weights[1], sums[at + 1u]);
@@ -38,7 +39,7 @@ fn main(
   add_up(&sums, rows * COLUMNS);
   // A lane stores a pair.
   let pair = column + 2u * (lane & 1u);
-  if (lane < rows * 2u && pair < params.n) {
+  if (lane < params.m * 2u && pair < params.n) {
     store_pair(lane >> 1u, pair, atomicLoad(&totals[lane * 2u]), atomicLoad(&totals[lane * 2u + 1u]));
   }
 }

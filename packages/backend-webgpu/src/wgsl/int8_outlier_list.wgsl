@@ -11,7 +11,7 @@ const LANES = 256u;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
 @group(0) @binding(2) var<storage, read_write> list: array<u32>;
 
-var<workgroup> running: array<u32, LANES>;
+var<workgroup> counts: array<u32, LANES>;
 
 fn is_listed(word: u32, i: u32) -> bool {
   return ((word >> (8u * i)) & 0xffu) == 1u;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let end = min(begin + each, params.words);
   var count = 0u;
   for (var word = begin; word < end; word++) { count += count_in(mask[word]); }
-  var at = running_sum(lane, count) - count;
+  var at = sum_before(lane, count);
   for (var word = begin; word < end; word++) {
     let held = mask[word];
     for (var i = 0u; i < 4u; i++) {
@@ -44,14 +44,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (lane == LANES - 1u) { list[0] = at; }
 }
 
-// Of this lane and all before it.
-fn running_sum(lane: u32, count: u32) -> u32 {
-  var sum = count;
-  for (var apart = 1u; apart < LANES; apart <<= 1u) {
-    running[lane] = sum;
-    workgroupBarrier();
-    if (lane >= apart) { sum += running[lane - apart]; }
-    workgroupBarrier();
-  }
+// Of all lanes before this one: in turn, for one barrier costs less than a tree of them.
+fn sum_before(lane: u32, count: u32) -> u32 {
+  counts[lane] = count;
+  workgroupBarrier();
+  var sum = 0u;
+  for (var i = 0u; i < lane; i++) { sum += counts[i]; }
   return sum;
 }

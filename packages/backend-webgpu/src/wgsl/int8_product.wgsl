@@ -8,6 +8,9 @@ struct Params {
   first_column: u32,
   // Bits of 1/127^2, as the profile has it.
   scale: u32,
+  // Of the result, where it is scaled.
+  bias_dtype: u32,
+  out_dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
