@@ -1,6 +1,7 @@
 /** What the tests of LLM.int8() share: operands, and the comparison with the reference, byte by byte. */
 import {
   type Backend,
+  createBackend,
   createRandom,
   type Float,
   fromFloat32,
@@ -9,7 +10,19 @@ import {
   referenceBackend,
   type Tensor,
 } from "@halfbyte/core";
-import { expect } from "vitest";
+import { expect, type TestContext } from "vitest";
+import { webgpu } from "../src/index.js";
+import { skipWithoutAdapter } from "./open.js";
+
+/** Bytes of a piece that is smaller than a few rows: less than the self-test's own tensors take. */
+const pieceBytes = 4096;
+
+/** A backend whose tensors lie in many pieces, without a self-test. */
+export async function openInPieces(context: TestContext): Promise<Backend> {
+  await skipWithoutAdapter(context);
+  const device = await webgpu({ pieceBytes }).open();
+  return createBackend(device, { chosen: device.name, skipped: [], selfTest: { cases: 0, ms: 0, cached: false } });
+}
 
 export const dtypes = ["float32", "float16", "bfloat16"] as const;
 export const profiles = ["reference", "cuda"] as const;

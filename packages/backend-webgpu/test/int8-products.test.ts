@@ -9,6 +9,7 @@ import {
   expectSameBytes,
   type Layer,
   normals,
+  openInPieces,
   operands,
   profiles,
   tensorOf,
@@ -184,8 +185,7 @@ test('profile "cpu" is refused by name', async (context) => {
 });
 
 test("tensors in pieces have the same bits", async (context) => {
-  const { backend } = await openOrSkip(context, { pieceBytes: 4096 });
-  await using _closed = backend;
+  await using backend = await openInPieces(context);
   for (const [m, n, k] of [
     [3, 40, 512],
     [100, 40, 129],
@@ -269,8 +269,7 @@ test("mixed products of many columns, and in pieces", async (context) => {
   await using _closed = backend;
   const mask = Uint8Array.from({ length: 9001 }, (_, column) => (column % 1000 === 999 || column > 8997 ? 1 : 0));
   await expectMixed(backend, { m: 2, n: 3, k: 9001, dtype: "float16" }, mask);
-  const { backend: inPieces } = await openOrSkip(context, { pieceBytes: 4096 });
-  await using _too = inPieces;
+  await using inPieces = await openInPieces(context);
   for (const dtype of dtypes)
     for (const [m, n, k] of [
       [70, 130, 192],
