@@ -107,8 +107,12 @@ export class Qualification {
     for (const kernel of new Set(this.#variants.all.map((candidate) => candidate.kernel))) {
       const rivals = this.#variants.all.filter((one) => one.kernel === kernel && one.verdict === "passed");
       if (rivals.length < 2 || !kernel.sample || rivals.every(({ ns }) => ns !== undefined)) continue;
-      for (const rival of rivals) rival.ns = await this.#time(rival);
+      await this.#timeAll(rivals).catch(() => forgetTimes(rivals));
     }
+  }
+
+  async #timeAll(rivals: readonly Candidate[]): Promise<void> {
+    for (const rival of rivals) rival.ns = await this.#time(rival);
   }
 
   /** Best of three, after one to warm up. */
@@ -169,6 +173,11 @@ const casesOf = (op: OpName): readonly SelfTestCase[] => [
   ...selfTestCases.filter((one) => one.op === op),
   ...(((operations[op] as Operation<OpName> | undefined)?.cases ?? []) as readonly SelfTestCase[]),
 ];
+
+/** A sample that does not fit this device leaves the order of preference. */
+function forgetTimes(rivals: readonly Candidate[]): void {
+  for (const rival of rivals) delete rival.ns;
+}
 
 /** Time by variant; nothing of what cannot be read. */
 function parsed(note: string | undefined): Record<string, number> {

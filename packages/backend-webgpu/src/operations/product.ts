@@ -204,12 +204,7 @@ function finishRows(
     kernel: "gemm_finish",
     text: finish,
     constants: { bias_kind: bias ? kinds[bias.dtype] : absent, out_kind: kinds[out.dtype] },
-    params: params(
-      ...[rows, columns, 0, 0, 0, columns, 0, plane],
-      ...[splits, 0, 0],
-      1,
-      ...noBlocks,
-    ),
+    params: params(...[rows, columns, 0, 0, 0, columns, 0, plane], ...[splits, 0, 0], 1, ...noBlocks),
     reads: [partial, bias ? storageOf(bias) : nothing],
     writes: [rowsIn(out, range, columns)],
     workgroups: Math.ceil((rows * columns * bitsOf(out.dtype)) / 32 / 64),
