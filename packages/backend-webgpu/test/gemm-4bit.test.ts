@@ -19,7 +19,7 @@ import type { WebgpuDevice } from "../src/device.js";
 import { type WebgpuOptions, webgpu } from "../src/index.js";
 import { variantBackends } from "./every-variant.js";
 import { openOrSkip } from "./open.js";
-import { expectProduct, floats, normals, rounded, type Shape } from "./product.js";
+import { type Expected, expectProduct, floats, normals, productOf, rounded, type Shape } from "./product.js";
 
 interface Job extends Shape {
   readonly format?: string;
@@ -45,52 +45,61 @@ async function weightOf({ n, k, format = "nf4", blockSize = 64, nested = false }
   return createQuantizedTensor({ format: "nf4", shape: [n, k], dtype: "float32", blockSize, codes, scales, code });
 }
 
-/** False where the backend has no kernel of its own for the job. */
-async function runs(backend: Backend, job: Job, what: string): Promise<boolean> {
-  const { m, n, k, dtype = "float32", transpose = false, bias } = job;
-  const [inner, columns] = transpose ? [n, k] : [k, n];
+interface Prepared {
+  readonly job: Job;
+  readonly host: QuantizedTensor;
+  readonly x: Float32Array;
+  readonly bias: Float32Array | undefined;
+  readonly expected: Expected;
+}
+
+async function prepare(job: Job): Promise<Prepared> {
+  const { m, n, k, dtype = "float32", transpose = false } = job;
+  const host = await weightOf(job);
+  const x = rounded(dtype, normals(m * (transpose ? n : k), 1));
+  const bias = job.bias && rounded(job.bias, normals(transpose ? k : n, 2));
+  const w = await read(dequantize(host, { dtype: "float32" }));
   const accuracy = job.accuracy ?? (dtype === "float32" ? "exact" : "fast");
-  using host = await weightOf(job);
+  return { job, host, x, bias, expected: productOf({ m, n, k, transpose, x, w, bias }, dtype, accuracy) };
+}
+
+/** False where the backend has no kernel of its own for the job. */
+async function runs(
+  backend: Backend,
+  { job, host, x: values, bias: addend, expected }: Prepared,
+  what: string,
+): Promise<boolean> {
+  const { m, n, k, dtype = "float32", transpose = false, accuracy } = job;
   using weight = await host.to(backend);
-  const values = rounded(dtype, normals(m * inner, 1));
-  const addend = bias && rounded(bias, normals(columns, 2));
-  using x = floats(backend, dtype, [m, inner], values);
-  using biasTensor = bias && floats(backend, bias, [columns], addend!);
-  const args = {
-    x,
-    weight,
-    transpose,
-    ...(biasTensor && { bias: biasTensor }),
-    ...(job.accuracy && { accuracy: job.accuracy }),
-  };
+  using x = floats(backend, dtype, [m, transpose ? n : k], values);
+  using bias = job.bias && floats(backend, job.bias, [transpose ? k : n], addend!);
+  const args = { x, weight, transpose, ...(bias && { bias }), ...(accuracy && { accuracy }) };
   const chosen = backend.explain("gemm4bit", args);
   if (!("variant" in chosen) || chosen.composed) return false;
-  const found = await read(backend.kernels.gemm4bit(args).out);
-  const w = await read(dequantize(host, { dtype: "float32" }));
-  expectProduct(found, { ...job, dtype, accuracy, x: values, w, bias: addend }, `${what}, ${JSON.stringify(job)}`);
+  expectProduct(await read(backend.kernels.gemm4bit(args).out), expected, `${what}, ${JSON.stringify(job)}`);
   return true;
 }
 
 const dtypes: readonly Float[] = ["float32", "float16", "bfloat16"];
 
+/** Every one has a kernel of its own: the last one takes all. */
 const jobs: readonly Job[] = [
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33, 65, 130].map((m) => ({ m, n: 70, k: 96 })),
-  ...[1, 3, 40].flatMap((m) => [1, 2, 16, 17, 65, 129].map((n) => ({ m, n, k: 64 }))),
-  ...[1, 2, 7, 31, 32, 33, 127, 160, 4128].flatMap((k) => [1, 4, 20].map((m) => ({ m, n: 6, k }))),
+  ...[1, 2, 5, 8, 9, 15, 16, 17, 33, 65, 130].map((m) => ({ m, n: 70, k: 96 })),
+  ...[1, 5, 40].flatMap((m) => [1, 2, 16, 17, 65, 129].map((n) => ({ m, n, k: 64 }))),
+  ...[1, 2, 7, 31, 32, 33, 127, 160, 4128].flatMap((k) => [1, 5, 20].map((m) => ({ m, n: 6, k }))),
   ...[32, 64, 128, 256, 512, 1024, 2048, 4096].flatMap((blockSize) =>
     [1, 5, 12].map((m) => ({ m, n: 9, k: 160, blockSize })),
   ),
   ...(["nf4", "fp4", "af4", "random"] as const).flatMap((format) =>
-    [1, 7, 18].map((m) => ({ m, n: 10, k: 224, format })),
+    [1, 5, 18].map((m) => ({ m, n: 10, k: 224, format })),
   ),
   ...dtypes.flatMap((dtype, i) =>
-    [1, 3, 21].map((m) => ({ m, n: 10 + i, k: 128, dtype, nested: i > 0, bias: dtypes[(i + m) % 3]! })),
+    [1, 5, 21].map((m) => ({ m, n: 10 + i, k: 128, dtype, nested: i > 0, bias: dtypes[(i + m) % 3]! })),
   ),
-  ...dtypes.flatMap((dtype, i) => [1, 4, 12].map((m) => ({ m, n: 11, k: 128, dtype, nested: i < 2 }))),
   ...[1, 5, 21].flatMap((m) => [33, 64, 130].map((k) => ({ m, n: 21, k, transpose: true, bias: "float32" as const }))),
-  ...[1, 4, 20].map((m) => ({ m, n: 300, k: 100, nested: true, dtype: "float16" as const })),
+  ...[1, 2, 20].map((m) => ({ m, n: 300, k: 100, nested: true, dtype: "float16" as const })),
   { m: 1, n: 3, k: 65_536 },
-  { m: 2, n: 3, k: 65_536, dtype: "bfloat16", nested: true },
+  { m: 5, n: 3, k: 65_536, dtype: "bfloat16", nested: true, bias: "float16" },
   { m: 12, n: 3, k: 65_536 },
   { m: 0, n: 5, k: 64 },
   { m: 2, n: 0, k: 64 },
@@ -98,33 +107,25 @@ const jobs: readonly Job[] = [
   { m: 11, n: 4, k: 0 },
 ];
 
-async function everyVariant(device: WebgpuDevice): Promise<void> {
-  const unused = new Set<string>();
-  for (const { name, backend } of variantBackends(device, "gemm4bit")) {
-    let count = 0;
-    for (const job of jobs) count += (await runs(backend, job, name)) ? 1 : 0;
-    if (count < 10) unused.add(name);
-    await backend.dispose();
-  }
-  expect([...unused]).toEqual([]);
-}
-
 test("every variant is within the bounds at every shape", async (context) => {
   const { backend, device } = await openOrSkip(context);
   await using _closed = backend;
-  await everyVariant(device);
+  const variants = variantBackends(device, "gemm4bit");
+  const counts = variants.map(() => 0);
+  for (const job of jobs) {
+    const prepared = await prepare(job);
+    for (const [i, { name, backend: one }] of variants.entries())
+      counts[i]! += (await runs(one, prepared, name)) ? 1 : 0;
+  }
+  for (const { backend: one } of variants) await one.dispose();
+  for (const [i, { name }] of variants.entries()) expect(counts[i], name).toBeGreaterThan(10);
   expect(device.liveBuffers).toBe(0);
-}, 300_000);
+}, 600_000);
 
 async function open(context: TestContext, options: WebgpuOptions): Promise<Backend> {
   await (await openOrSkip(context)).backend.dispose();
   return openBackend([webgpu(options)], { order: ["webgpu"] });
 }
-
-test("without features, every job has a kernel of its own", async (context) => {
-  await using backend = await open(context, { tier: "t0" });
-  for (const job of jobs) expect(await runs(backend, job, "t0"), JSON.stringify(job)).toBe(true);
-}, 300_000);
 
 const largeJobs: readonly Job[] = [
   { m: 1, n: 300, k: 1024 },
@@ -138,8 +139,10 @@ const largeJobs: readonly Job[] = [
 ];
 
 test("tensors larger than a piece", async (context) => {
-  await using backend = await open(context, { pieceBytes: 65_536 });
-  for (const job of largeJobs) expect(await runs(backend, job, "pieces"), JSON.stringify(job)).toBe(true);
+  // Without features: variants do not differ in their slices, and fewer are tested when it opens.
+  await using backend = await open(context, { tier: "t0", pieceBytes: 65_536 });
+  for (const job of largeJobs)
+    expect(await runs(backend, await prepare(job), "pieces"), JSON.stringify(job)).toBe(true);
   const { liveBuffers } = deviceOf(backend) as WebgpuDevice;
   expect(liveBuffers).toBe(0);
 }, 300_000);

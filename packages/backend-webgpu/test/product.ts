@@ -37,9 +37,7 @@ function factor(accuracy: Accuracy, inner: number): number {
   return accuracy === "fast" ? 2 ** -13 : 2 ** -6;
 }
 
-interface Judged extends Shape {
-  readonly dtype: Float;
-  readonly accuracy: Accuracy;
+export interface Operands extends Shape {
   /** [m, k], or [m, n] when transposed. */
   readonly x: Float32Array;
   /** [n, k]. */
@@ -47,21 +45,36 @@ interface Judged extends Shape {
   readonly bias?: Float32Array | undefined;
 }
 
-export function expectProduct(found: Float32Array, judged: Judged, what: string): void {
-  const { m, n, k, transpose = false, dtype, accuracy, x, w, bias } = judged;
+/** The product, and for each of its elements how far a result may be from it. */
+export interface Expected {
+  readonly values: Float64Array;
+  readonly bounds: Float64Array;
+}
+
+export function productOf(
+  { m, n, k, transpose = false, x, w, bias }: Operands,
+  dtype: Float,
+  accuracy: Accuracy,
+): Expected {
   const [columns, inner] = transpose ? [k, n] : [n, k];
-  expect(found.length, what).toBe(m * columns);
+  const [values, bounds] = [new Float64Array(m * columns), new Float64Array(m * columns)];
   const c = factor(accuracy, inner);
-  for (let row = 0; row < m; row++)
-    for (let column = 0; column < columns; column++) {
-      let [r, s] = [bias?.[column] ?? 0, 0];
-      for (let i = 0; i < inner; i++) {
-        const product = x[row * inner + i]! * w[transpose ? i * k + column : column * k + i]!;
-        r += product;
-        s += Math.abs(product);
-      }
-      const error = Math.abs(found[row * columns + column]! - r);
-      if (!(error <= unitRoundoff[dtype] * Math.abs(r) + c * s))
-        expect.fail(`${what}: [${row}, ${column}] is ${found[row * columns + column]}, not ${r} (${s}).`);
+  for (let i = 0; i < values.length; i++) {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    let [r, s] = [bias?.[column] ?? 0, 0];
+    for (let j = 0; j < inner; j++) {
+      const product = x[row * inner + j]! * w[transpose ? j * k + column : column * k + j]!;
+      r += product;
+      s += Math.abs(product);
     }
+    values[i] = r;
+    bounds[i] = unitRoundoff[dtype] * Math.abs(r) + c * s;
+  }
+  return { values, bounds };
+}
+
+export function expectProduct(found: Float32Array, { values, bounds }: Expected, what: string): void {
+  expect(found.length, what).toBe(values.length);
+  const i = found.findIndex((value, at) => !(Math.abs(value - values[at]!) <= bounds[at]!));
+  if (i >= 0) expect.fail(`${what}: element ${i} is ${found[i]}, not ${values[i]} ± ${bounds[i]}.`);
 }

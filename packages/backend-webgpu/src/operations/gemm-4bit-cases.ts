@@ -71,5 +71,5 @@ export const casesOfGemm4bit = [
 
 /** One token, or several, and a small layer. */
 export async function sampleOfGemm4bit(backend: Backend, m: number): Promise<Args> {
-  return build(backend, { m, n: 1024, k: 1024 });
+  return build(backend, { m, n: m > 1 ? 512 : 1024, k: 1024 });
 }

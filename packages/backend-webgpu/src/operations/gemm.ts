@@ -10,8 +10,10 @@ import {
 } from "@halfbyte/core";
 import { shader } from "../shader.js";
 import anyText from "../wgsl/gemm_any.wgsl";
+import directText from "../wgsl/gemm_direct.wgsl";
 import narrowText from "../wgsl/gemm_narrow.wgsl";
 import tiledText from "../wgsl/gemm_tiled.wgsl";
+import storeTeamsText from "../wgsl/store_teams.wgsl";
 import teamSumText from "../wgsl/team_sum.wgsl";
 import teamSumSubgroupsText from "../wgsl/team_sum_subgroups.wgsl";
 import denseText from "../wgsl/weight_dense.wgsl";
@@ -27,25 +29,21 @@ import {
   refuseSlices,
   sizeOfProduct,
 } from "./product.js";
-import { anyTile, memoized, narrowLimit, tiles } from "./product-texts.js";
+import { anyTile, directTile, memoized, narrowLimit, rowsText, tiledKernel } from "./product-texts.js";
 import { denseWeight } from "./weight.js";
 
 type Args = Ops["gemm"]["in"];
 type Out = Ops["gemm"]["out"];
 
-const anyShader = memoized((rows) => shader([...productModules, `const ROWS = ${rows}u;`, denseText, anyText]));
+const anyShader = memoized((rows) => shader([...productModules, rowsText(rows), denseText, anyText]));
 const tiledShader = shader([...productModules, x4Text, dense4Text, tiledText]);
-const narrowModules = (rows: number): string[] => [
-  ...productModules,
-  `const ROWS = ${rows}u;`,
-  x4Text,
-  dense4Text,
-  narrowText,
-];
-const narrowShader = memoized((rows) => shader([...narrowModules(rows), teamSumText]));
+const narrowModules = (rows: number): string[] => [...productModules, rowsText(rows), x4Text, dense4Text, narrowText];
+const narrowShader = memoized((rows) => shader([...narrowModules(rows), teamSumText, storeTeamsText]));
 const narrowSubgroupsShader = memoized((rows) =>
-  shader([...narrowModules(rows), teamSumSubgroupsText], { enable: ["subgroups"] }),
+  shader([...narrowModules(rows), teamSumSubgroupsText, storeTeamsText], { enable: ["subgroups"] }),
 );
+
+const directShader = memoized((rows) => shader([...productModules, rowsText(rows), x4Text, dense4Text, directText]));
 
 const launch =
   (kernelOf: (size: ProductSize, args: Args) => ProductKernel) =>
@@ -77,9 +75,11 @@ const narrow = (text: (rows: number) => string) =>
     workgroups: ({ columns }) => Math.ceil(columns / 16),
   }));
 
+const direct = launch((size) => directTile(size, directShader));
+
 /** Several tokens of a small layer. */
 async function sample(backend: Backend, m: number): Promise<Args> {
-  return { x: values(backend, "float32", [m, 512], 1), weight: values(backend, "float32", [512, 512], 2) };
+  return { x: values(backend, "float32", [m, 1024], 1), weight: values(backend, "float32", [512, 1024], 2) };
 }
 
 function values(backend: Backend, dtype: Float, shape: readonly [number, number], seed: number): Tensor<Float> {
@@ -108,19 +108,21 @@ export const gemm: Operation<"gemm"> = {
       variants: [
         { name: "subgroups", needs: ["subgroups"], launch: narrow(narrowSubgroupsShader) },
         { name: "t0", needs: [], launch: narrow(narrowShader) },
+        { name: "direct", needs: [], launch: direct },
       ],
       sample: (backend) => sample(backend, 1),
     },
     {
       name: "gemm_tiled",
-      refuse: (args, traits) => refuseShape(args) ?? slicesRefused(args, traits),
+      refuse: (args, traits) =>
+        refuseShape(args) ??
+        (sizeOfProduct(args).rows > narrowLimit ? undefined : "x has few rows.") ??
+        slicesRefused(args, traits),
       variants: [
-        {
-          name: "t0",
-          needs: [],
-          launch: launch(() => ({ kernel: "gemm_tiled", text: tiledShader, constants: {}, workgroups: tiles(64, 64) })),
-        },
+        { name: "t0", needs: [], launch: launch(() => tiledKernel("gemm_tiled", tiledShader)) },
+        { name: "direct", needs: [], launch: direct },
       ],
+      sample: (backend) => sample(backend, 64),
     },
     {
       name: "gemm_any",

@@ -14,6 +14,8 @@ export function memoized(print: (rows: number) => string): (rows: number) => str
   };
 }
 
+export const rowsText = (rows: number): string => `const ROWS = ${rows}u;`;
+
 /** Workgroups that make a tile each. */
 export const tiles =
   (height: number, width: number) =>
@@ -29,4 +31,18 @@ export function anyTile({ rows }: ProductSize, transpose = false, text: (rows: n
     constants: { is_transposed: transpose ? 1 : 0 },
     workgroups: tiles(8 * each, 32),
   };
+}
+
+/** gemm_tiled.wgsl. */
+export const tiledKernel = (kernel: string, text: string): ProductKernel => ({
+  kernel,
+  text,
+  constants: {},
+  workgroups: tiles(64, 64),
+});
+
+/** gemm_direct.wgsl, with 8 rows a lane, or as many as there are. */
+export function directTile({ rows }: ProductSize, text: (rows: number) => string): ProductKernel {
+  const each = Math.min(rows, 8);
+  return { kernel: "gemm_direct", text: text(each), constants: {}, workgroups: tiles(each, 64) };
 }

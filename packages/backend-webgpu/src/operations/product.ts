@@ -56,6 +56,8 @@ export interface ProductKernel {
   readonly splits?: number;
   /** Terms in a part, by 32. */
   readonly splitChunks?: number;
+  /** Whether it makes partial sums also where there is one part. */
+  readonly isPartial?: boolean;
 }
 
 export interface ProductSize {
@@ -146,7 +148,10 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
   const rows = range.to - range.from;
   // Words of two elements are stored at once, and a sum over slices of the weight is added to what is there.
   const isStored =
-    splits === 1 && (out.dtype === "float32" || size.columns % 2 === 0) && !(isTransposed && weightRows.length > 1);
+    !kernel.isPartial &&
+    splits === 1 &&
+    (out.dtype === "float32" || size.columns % 2 === 0) &&
+    !(isTransposed && weightRows.length > 1);
   const plane = rows * size.columns;
   const partial = isStored ? undefined : launcher.scratch(splits * plane * 4);
   const target = partial ?? rowsIn(out, range, size.columns);
@@ -164,10 +169,10 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
     launcher.run({
       kernel: kernel.kernel,
       text: kernel.text,
-      constants,
+      constants: isTransposed && i > 0 ? { ...constants, accumulates: 1 } : constants,
       params: params(
         ...[run.rows, run.columns, run.inner, size.inner, xBegin, size.columns, outBegin, plane],
-        ...[splits, kernel.splitChunks ?? 0, isTransposed && i > 0 ? 1 : 0],
+        ...[splits, kernel.splitChunks ?? 0],
         product.weight.shape[1],
         ...product.weight.words(weightRange),
       ),
@@ -204,7 +209,7 @@ function finishRows(
     kernel: "gemm_finish",
     text: finish,
     constants: { bias_kind: bias ? kinds[bias.dtype] : absent, out_kind: kinds[out.dtype] },
-    params: params(...[rows, columns, 0, 0, 0, columns, 0, plane], ...[splits, 0, 0], 1, ...noBlocks),
+    params: params(...[rows, columns, 0, 0, 0, columns, 0, plane], ...[splits, 0], 1, ...noBlocks),
     reads: [partial, bias ? storageOf(bias) : nothing],
     writes: [rowsIn(out, range, columns)],
     workgroups: Math.ceil((rows * columns * bitsOf(out.dtype)) / 32 / 64),

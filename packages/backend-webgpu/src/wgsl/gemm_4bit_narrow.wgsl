@@ -1,6 +1,6 @@
 // ROWS rows of x, 8 at most, times a 4-bit weight whose rows and blocks are multiples of 32 elements. A team of 32 lanes makes two columns; a lane
 // reads 32 codes of each at a time, and decodes them once for all rows of x. Needs x4.wgsl, scales4bit.wgsl and a
-// module with `team_sum`, which has the entry point.
+// module that sums over teams and has the entry point.
 
 @group(0) @binding(2) var<storage, read> codes: array<vec4u>;
 
@@ -33,12 +33,14 @@ fn narrow(tile: u32, lane: u32) {
   // What is beyond the last column is computed from the last one, and not stored.
   let first = min(column, params.columns - 1u) * chunks;
   let second = min(column + 1u, params.columns - 1u) * chunks;
+  // 4, which compilers know for few rows only: unrolled for many, a kernel takes seconds to compile.
+  let words_at_once = select(min(4u, 4u * params.rows), 4u, ROWS <= 2u);
   var sums: array<vec2f, ROWS>;
   for (var chunk = split * params.split_chunks + bank; chunk < end; chunk += 32u) {
     let words = array(codes[first + chunk], codes[second + chunk]);
     let scales = vec2f(scale_of(first + chunk), scale_of(second + chunk));
     var parts: array<vec2f, ROWS>;
-    for (var i = 0u; i < 4u; i++) {
+    for (var i = 0u; i < words_at_once; i++) {
       let inner = chunk * 32u + 8u * i;
       let low = array(decode_low(words[0][i], bank), decode_low(words[1][i], bank));
       let high = array(decode_high(words[0][i], bank), decode_high(words[1][i], bank));
@@ -50,12 +52,9 @@ fn narrow(tile: u32, lane: u32) {
     }
     for (var row = 0u; row < ROWS; row++) { sums[row] += parts[row] * scales; }
   }
-  for (var row = 0u; row < ROWS; row++) {
-    let total = team_sum(sums[row], lane);
-    if (bank == 0u) { store_pair(row, column, split, total.x, total.y); }
-  }
+  store_teams(tile % tiles, split, lane, sums);
 }
 
 fn scale_of(chunk: u32) -> f32 {
-  return scale_at((chunk * 32u + params.first_in_block) / params.block_size);
+  return scale_at((chunk * 32u + params.first_in_block) >> firstTrailingBit(params.block_size));
 }

@@ -11,7 +11,7 @@ const TILE_COLUMNS = 32u;
 
 // A term a line.
 var<workgroup> x_tile: array<f32, STEP * TILE_ROWS>;
-var<workgroup> w_tile: array<vec4f, STEP * 8u>;
+var<workgroup> w_tile: array<f32, STEP * TILE_COLUMNS>;
 
 fn x_at(row: u32, inner: u32) -> f32 {
   if (row >= params.rows || inner >= params.inner) { return 0.0; }
@@ -26,23 +26,25 @@ fn w_at(column: u32, inner: u32) -> f32 {
   return weight_at(column, inner);
 }
 
+// How far a loop goes, as a number that compilers do not know: unrolled, these loops are most of the kernel, which takes seconds to compile.
+fn rolled(count: u32) -> u32 {
+  return select(count, 0u, params.rows == 0u);
+}
+
 fn load_x(first_row: u32, first_term: u32, lane: u32) {
-  for (var i = lane; i < STEP * TILE_ROWS; i += 64u) {
+  for (var i = lane; i < rolled(STEP * TILE_ROWS); i += 64u) {
     let term = i % STEP;
     let row = i / STEP;
     x_tile[term * TILE_ROWS + row] = x_at(first_row + row, first_term + term);
   }
 }
 
-// Neighbouring lanes read neighbouring elements of the weight, or almost.
+// Neighbouring lanes read neighbouring elements of the weight.
 fn load_w(first_column: u32, first_term: u32, lane: u32) {
-  for (var i = lane; i < STEP * 8u; i += 64u) {
-    let term = select(i % STEP, i / 8u, is_transposed);
-    let quad = select(i / STEP, i % 8u, is_transposed);
-    let column = first_column + 4u * quad;
-    let inner = first_term + term;
-    w_tile[term * 8u + quad] =
-      vec4f(w_at(column, inner), w_at(column + 1u, inner), w_at(column + 2u, inner), w_at(column + 3u, inner));
+  for (var i = lane; i < rolled(STEP * TILE_COLUMNS); i += 64u) {
+    let term = select(i % STEP, i / TILE_COLUMNS, is_transposed);
+    let column = select(i / STEP, i % TILE_COLUMNS, is_transposed);
+    w_tile[term * TILE_COLUMNS + column] = w_at(first_column + column, first_term + term);
   }
 }
 
@@ -64,8 +66,9 @@ fn main(
     load_x(first_row, term, lane);
     load_w(first_column, term, lane);
     workgroupBarrier();
-    for (var k = 0u; k < STEP; k++) {
-      let w = w_tile[k * 8u + quad];
+    for (var k = 0u; k < rolled(STEP); k++) {
+      let at = k * TILE_COLUMNS + 4u * quad;
+      let w = vec4f(w_tile[at], w_tile[at + 1u], w_tile[at + 2u], w_tile[at + 3u]);
       for (var i = 0u; i < ROWS; i++) { sums[i] += x_tile[k * TILE_ROWS + i * 8u + line] * w; }
     }
     workgroupBarrier();

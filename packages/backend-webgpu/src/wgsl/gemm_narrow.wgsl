@@ -1,5 +1,5 @@
 // ROWS rows of x, 8 at most, times a weight that comes four elements at a time. A team of 32 lanes makes two columns. Needs x4.wgsl, a weight's
-// `weight4_at` and a module with `team_sum`, which has the entry point.
+// `weight4_at` and a module that sums over teams and has the entry point.
 
 fn narrow(tile: u32, lane: u32) {
   let column = tile * 16u + lane / 32u * 2u;
@@ -14,8 +14,5 @@ fn narrow(tile: u32, lane: u32) {
       sums[row] += vec2f(dot(value, w[0]), dot(value, w[1]));
     }
   }
-  for (var row = 0u; row < ROWS; row++) {
-    let total = team_sum(sums[row], lane);
-    if (lane % 32u == 0u) { store_pair(row, column, 0u, total.x, total.y); }
-  }
+  store_teams(tile, 0u, lane, sums);
 }

@@ -19,6 +19,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  prepare_weight(lane);
+  workgroupBarrier();
   let tile = group.y * groups.x + group.x;
   let tiles = (params.columns + 63u) / 64u;
   let first_row = tile / tiles * 64u;

@@ -18,8 +18,6 @@ struct Params {
   // How many sets, and how many times 32 terms a kernel that splits its sums puts in each.
   planes: u32,
   split_chunks: u32,
-  // Whether the sums are added to those that stand in `out`.
-  accumulates: u32,
   // Elements from one row of the weight to the next.
   weight_stride: u32,
   // Of a weight in blocks. The first element lies in its first block, that many elements from the block's beginning.
@@ -39,6 +37,8 @@ const ABSENT = 3u;
 override x_kind: u32;
 override bias_kind: u32;
 override out_kind: u32;
+// Whether the sums are added to those that stand in `out`.
+override accumulates = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 
@@ -66,7 +66,7 @@ fn bias_at(column: u32) -> f32 {
 }
 
 fn store_float32(at: u32, value: f32) {
-  if (params.accumulates != 0u) {
+  if (accumulates) {
     out[at] = bitcast<u32>(bitcast<f32>(out[at]) + value);
   } else {
     out[at] = bitcast<u32>(value);

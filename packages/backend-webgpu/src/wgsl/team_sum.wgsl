@@ -1,16 +1,19 @@
-// The sum over a team of 32 lanes, in its first lane; through workgroup memory. Uniform control flow only.
+// Sums over teams of 32 lanes, of at most 4 rows at once, through workgroup memory: every lane leaves its own, and after a barrier one lane collects
+// those of a team.
 
-var<workgroup> team_values: array<vec2f, 256>;
+const ROWS_AT_ONCE = min(ROWS, 4u);
 
-fn team_sum(value: vec2f, lane: u32) -> vec2f {
-  team_values[lane] = value;
-  for (var distance = 16u; distance > 0u; distance >>= 1u) {
-    workgroupBarrier();
-    if (lane % 32u < distance) { team_values[lane] += team_values[lane + distance]; }
-  }
-  let sum = team_values[lane];
-  // The next value goes to the same place.
-  workgroupBarrier();
+var<workgroup> team_values: array<vec2f, 256u * ROWS_AT_ONCE>;
+
+fn leave(row: u32, lane: u32, value: vec2f) {
+  team_values[row * 256u + lane] = value;
+}
+
+fn collected(row: u32, team: u32) -> vec2f {
+  var sum = vec2f();
+  // All 32, and a number that compilers do not know: unrolled, this would be most of the kernel.
+  let count = min(32u, 32u * params.rows);
+  for (var i = 0u; i < count; i++) { sum += team_values[row * 256u + team * 32u + i]; }
   return sum;
 }
 

@@ -6,6 +6,9 @@ override weight_kind: u32;
 @group(0) @binding(3) var<storage, read> bias: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<u32>;
 
+// There is nothing to prepare.
+fn prepare_weight(lane: u32) {}
+
 fn weight4_at(row: u32, column: u32) -> vec4f {
   let i = row * params.weight_stride + column;
   if (weight_kind == FLOAT32) { return bitcast<vec4f>(weight[i >> 2u]); }
