@@ -101,6 +101,10 @@ const jobs: readonly Job[] = [
   { m: 1, n: 3, k: 65_536 },
   { m: 5, n: 3, k: 65_536, dtype: "bfloat16", nested: true, bias: "float16" },
   { m: 12, n: 3, k: 65_536 },
+  ...[1, 5, 12].flatMap((m) => [1, 66].map((n) => ({ m, n, k: 1024, accuracy: "turbo" as const }))),
+  { m: 6, n: 66, k: 2048, accuracy: "turbo", format: "random", nested: true, bias: "float16" },
+  { m: 12, n: 10, k: 256, accuracy: "turbo", dtype: "bfloat16", format: "fp4", blockSize: 32 },
+  { m: 2, n: 10, k: 96, accuracy: "turbo" },
   { m: 0, n: 5, k: 64 },
   { m: 2, n: 0, k: 64 },
   { m: 2, n: 5, k: 0, bias: "float32" },
@@ -118,7 +122,7 @@ test("every variant is within the bounds at every shape", async (context) => {
       counts[i]! += (await runs(one, prepared, name)) ? 1 : 0;
   }
   for (const { backend: one } of variants) await one.dispose();
-  for (const [i, { name }] of variants.entries()) expect(counts[i], name).toBeGreaterThan(10);
+  for (const [i, { name }] of variants.entries()) expect(counts[i], name).toBeGreaterThan(5);
   expect(device.liveBuffers).toBe(0);
 }, 600_000);
 
@@ -132,6 +136,7 @@ const largeJobs: readonly Job[] = [
   { m: 3, n: 301, k: 1024, nested: true },
   { m: 40, n: 301, k: 1024, nested: true, bias: "float32" },
   { m: 130, n: 300, k: 1024, dtype: "float16" },
+  { m: 40, n: 301, k: 1024, accuracy: "turbo", nested: true },
   { m: 300, n: 70, k: 160, dtype: "bfloat16", blockSize: 4096 },
   { m: 9, n: 401, k: 777, dtype: "float16", bias: "bfloat16" },
   { m: 9, n: 401, k: 777, transpose: true },

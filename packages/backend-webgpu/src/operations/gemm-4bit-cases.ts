@@ -66,10 +66,12 @@ export const casesOfGemm4bit = [
   oneCase({ m: 9, n: 66, k: 64, format: "fp4", dtype: "bfloat16" }),
   oneCase({ m: 3, n: 5, k: 77, format: "af4" }),
   oneCase({ m: 11, n: 9, k: 33, dtype: "float16" }),
+  oneCase({ m: 1, n: 35, k: 256, accuracy: "turbo" }),
+  oneCase({ m: 10, n: 18, k: 384, accuracy: "turbo", dtype: "float16", nested: true }),
   oneCase({ m: 12, n: 40, k: 50, transpose: true }),
 ];
 
 /** One token, or several, and a small layer. */
-export async function sampleOfGemm4bit(backend: Backend, m: number): Promise<Args> {
-  return build(backend, { m, n: m > 1 ? 512 : 1024, k: 1024 });
+export async function sampleOfGemm4bit(backend: Backend, m: number, accuracy?: Accuracy): Promise<Args> {
+  return build(backend, { m, n: m > 1 ? 512 : 1024, k: 1024, ...(accuracy && { accuracy }) });
 }

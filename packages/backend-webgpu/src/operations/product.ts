@@ -11,10 +11,14 @@ import float16Text from "../wgsl/float16.wgsl";
 import float32Text from "../wgsl/float32.wgsl";
 import finishText from "../wgsl/gemm_finish.wgsl";
 import productText from "../wgsl/product.wgsl";
+import outputText from "../wgsl/product_output.wgsl";
 import type { Launcher } from "./operation.js";
 
+/** Before a kernel that reads x. */
+export const inputModules: readonly string[] = [float32Text, float16Text, productText];
+
 /** Before every kernel of a product. */
-export const productModules: readonly string[] = [float32Text, float16Text, productText];
+export const productModules: readonly string[] = [...inputModules, outputText];
 
 const finish = shader([...productModules, finishText]);
 
@@ -56,6 +60,8 @@ export interface ProductKernel {
   readonly splits?: number;
   /** Terms in a part, by 32. */
   readonly splitChunks?: number;
+  /** What it sees instead of some rows of x. */
+  prepare?(launcher: Launcher, x: Operand, size: ProductSize): Operand;
   /** Whether it makes partial sums also where there is one part. */
   readonly isPartial?: boolean;
 }
@@ -162,6 +168,8 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
     out_kind: isStored ? kinds[out.dtype] : kinds.float32,
     bias_kind: bias && isStored ? kinds[bias.dtype] : absent,
   };
+  const rowsOfX = rowsIn(x, range, size.inner);
+  const seen = kernel.prepare?.(launcher, rowsOfX, { ...size, rows }) ?? rowsOfX;
   for (const [i, weightRange] of weightRows.entries()) {
     const part = weightRange.to - weightRange.from;
     const run = { rows, columns: isTransposed ? size.columns : part, inner: isTransposed ? part : size.inner };
@@ -176,11 +184,7 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
         product.weight.shape[1],
         ...product.weight.words(weightRange),
       ),
-      reads: [
-        rowsIn(x, range, size.inner),
-        ...product.weight.reads(weightRange),
-        bias ? storageOf(bias) : product.nothing,
-      ],
+      reads: [seen, ...product.weight.reads(weightRange), bias ? storageOf(bias) : product.nothing],
       writes: [target],
       workgroups: kernel.workgroups(run) * splits,
     });
