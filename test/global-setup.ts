@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { buildEmulated, reasonWithoutEmulation } from "../packages/backend-cuda/scripts/build-emulated.mjs";
-import { keptDriver } from "../scripts/software-vulkan.mjs";
+import { keptDriver, vulkanCache } from "../scripts/software-vulkan.mjs";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -25,10 +25,11 @@ export default function setup(project: TestProject): () => void {
   return remove;
 }
 
-/** Mesa complains without a folder of the user's own. */
+/** Mesa complains without a folder of the user's own. What it compiled, which takes minutes, is kept whatever a test makes of XDG_CACHE_HOME. */
 function nameVulkanDriver(folder: string): void {
   const driver = keptDriver();
   if (driver) process.env["VK_ICD_FILENAMES"] ??= driver;
+  if (driver) process.env["MESA_SHADER_CACHE_DIR"] ??= join(vulkanCache(), "compiled");
   if (process.platform !== "linux" || process.env["XDG_RUNTIME_DIR"]) return;
   const scratch = join(folder, "run");
   mkdirSync(scratch, { mode: 0o700 });
