@@ -23,6 +23,9 @@ export const fromSources: ViteUserConfig = {
 
 export const globalSetup = ["test/global-setup.ts"];
 
+/** Against what never ends. Drivers that render on the CPU compile kernels for minutes when they see them for the first time. */
+const limitMs = 5 * 60_000;
+
 const inNode: ViteUserConfig = {
   ...fromSources,
   test: {
@@ -36,8 +39,8 @@ const inNode: ViteUserConfig = {
     ],
     exclude: [...configDefaults.exclude, ...longTests, ...chromiumTests],
     globalSetup,
-    testTimeout: 60_000,
-    hookTimeout: 300_000,
+    testTimeout: limitMs,
+    hookTimeout: limitMs,
   },
 };
 
@@ -57,8 +60,8 @@ const inChromium: ViteUserConfig = {
     include: chromiumTests,
     sequence: { groupOrder: 1 },
     provide: { goldenPaths },
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
+    testTimeout: limitMs,
+    hookTimeout: limitMs,
     browser: {
       enabled: executablePath !== undefined,
       headless: true,
