@@ -10,7 +10,7 @@ import { sampleOfGemm4bit } from "./gemm-4bit-cases.js";
 import { type Args, launch4bit, modules, refuseShape, refuseSlices4bit } from "./gemm-4bit-launch.js";
 import type { Kernel, Launcher } from "./operation.js";
 import { inputModules, kinds, noBlocks, type ProductSize, sizeOfProduct } from "./product.js";
-import { memoized, rowsText, tiles } from "./product-texts.js";
+import { memoized, printedRows, rowsText, tiles } from "./product-texts.js";
 
 const quantizeShader = shader([...inputModules, x4Text, quantizeText]);
 const t0Shader = memoized((rows) => shader([...modules, rowsText(rows), dot4Text, turboText]));
@@ -39,7 +39,7 @@ function quantizeX(launcher: Launcher, x: Operand, { rows, inner }: ProductSize,
 
 const launch = (text: (rows: number) => string) =>
   launch4bit((size, { x }) => {
-    const each = Math.min(size.rows, 8);
+    const each = printedRows(size.rows);
     return {
       kernel: "gemm_4bit_turbo",
       text: text(each),

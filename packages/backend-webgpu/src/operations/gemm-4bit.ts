@@ -17,7 +17,16 @@ import { type Args, launch4bit, modules, refuseRows, refuseShape, refuseSlices4b
 import { turbo } from "./gemm-4bit-turbo.js";
 import type { Operation, Variant } from "./operation.js";
 import { type ProductSize, sizeOfProduct } from "./product.js";
-import { anyTile, directTile, memoized, narrowLimit, rowsText, tiledKernel, tiles } from "./product-texts.js";
+import {
+  anyTile,
+  directTile,
+  memoized,
+  narrowLimit,
+  printedRows,
+  rowsText,
+  tiledKernel,
+  tiles,
+} from "./product-texts.js";
 
 const anyShader = memoized((rows) => shader([...modules, rowsText(rows), elementText, anyText]));
 const tiledShader = shader([...modules, x4Text, weightText, tiledText]);
@@ -47,7 +56,7 @@ const narrow = (text: (rows: number) => string) =>
     const workgroups = ({ columns }: ProductSize) => Math.ceil(columns / 16);
     return {
       kernel: "gemm_4bit_narrow",
-      text: text(size.rows),
+      text: text(printedRows(size.rows)),
       constants: {},
       workgroups,
       splits,

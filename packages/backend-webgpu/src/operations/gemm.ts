@@ -29,7 +29,7 @@ import {
   refuseSlices,
   sizeOfProduct,
 } from "./product.js";
-import { anyTile, directTile, memoized, narrowLimit, rowsText, tiledKernel } from "./product-texts.js";
+import { anyTile, directTile, memoized, narrowLimit, printedRows, rowsText, tiledKernel } from "./product-texts.js";
 import { denseWeight } from "./weight.js";
 
 type Args = Ops["gemm"]["in"];
@@ -70,7 +70,7 @@ const slicesRefused: NonNullable<Kernel<"gemm">["refuse"]> = (args, traits) =>
 const narrow = (text: (rows: number) => string) =>
   launch(({ rows }) => ({
     kernel: "gemm_narrow",
-    text: text(rows),
+    text: text(printedRows(rows)),
     constants: {},
     workgroups: ({ columns }) => Math.ceil(columns / 16),
   }));

@@ -14,6 +14,9 @@ export function memoized(print: (rows: number) => string): (rows: number) => str
   };
 }
 
+/** For how many rows of x a kernel is printed that works on so many: few texts to compile, and each of them tested. */
+export const printedRows = (rows: number): number => Math.min(2 ** Math.ceil(Math.log2(rows)), narrowLimit);
+
 export const rowsText = (rows: number): string => `const ROWS = ${rows}u;`;
 
 /** Workgroups that make a tile each. */
@@ -43,6 +46,6 @@ export const tiledKernel = (kernel: string, text: string): ProductKernel => ({
 
 /** gemm_direct.wgsl, with 8 rows a lane, or as many as there are. */
 export function directTile({ rows }: ProductSize, text: (rows: number) => string): ProductKernel {
-  const each = Math.min(rows, 8);
+  const each = printedRows(rows);
   return { kernel: "gemm_direct", text: text(each), constants: {}, workgroups: tiles(each, 64) };
 }

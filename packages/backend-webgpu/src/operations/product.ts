@@ -165,9 +165,8 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
     ...product.weight.constants,
     ...kernel.constants,
     x_kind: kinds[x.dtype],
-    out_kind: isStored ? kinds[out.dtype] : kinds.float32,
-    bias_kind: bias && isStored ? kinds[bias.dtype] : absent,
   };
+  const stored = isStored ? [kinds[out.dtype], bias ? kinds[bias.dtype] : absent] : [kinds.float32, absent];
   const rowsOfX = rowsIn(x, range, size.inner);
   const seen = kernel.prepare?.(launcher, rowsOfX, { ...size, rows }) ?? rowsOfX;
   for (const [i, weightRange] of weightRows.entries()) {
@@ -177,12 +176,14 @@ function multiplyRows(launcher: Launcher, product: Product, kernel: ProductKerne
     launcher.run({
       kernel: kernel.kernel,
       text: kernel.text,
-      constants: isTransposed && i > 0 ? { ...constants, accumulates: 1 } : constants,
+      constants,
       params: params(
         ...[run.rows, run.columns, run.inner, size.inner, xBegin, size.columns, outBegin, plane],
         ...[splits, kernel.splitChunks ?? 0],
         product.weight.shape[1],
         ...product.weight.words(weightRange),
+        ...stored,
+        isTransposed && i > 0 ? 1 : 0,
       ),
       reads: [seen, ...product.weight.reads(weightRange), bias ? storageOf(bias) : product.nothing],
       writes: [target],
@@ -212,8 +213,13 @@ function finishRows(
   launcher.run({
     kernel: "gemm_finish",
     text: finish,
-    constants: { bias_kind: bias ? kinds[bias.dtype] : absent, out_kind: kinds[out.dtype] },
-    params: params(...[rows, columns, 0, 0, 0, columns, 0, plane], ...[splits, 0], 1, ...noBlocks),
+    constants: {},
+    params: params(
+      ...[rows, columns, 0, 0, 0, columns, 0, plane],
+      ...[splits, 0, 1],
+      ...noBlocks,
+      ...[kinds[out.dtype], bias ? kinds[bias.dtype] : absent, 0],
+    ),
     reads: [partial, bias ? storageOf(bias) : nothing],
     writes: [rowsIn(out, range, columns)],
     workgroups: Math.ceil((rows * columns * bitsOf(out.dtype)) / 32 / 64),
@@ -221,4 +227,4 @@ function finishRows(
 }
 
 /** Words of a weight that has no blocks. */
-export const noBlocks: readonly number[] = [1, 0, 0, 1, float(0)];
+export const noBlocks: readonly number[] = [1, 0, 0, 1, float(0), 0];

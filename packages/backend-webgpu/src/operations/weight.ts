@@ -24,7 +24,7 @@ export function weight4bit(weight: QuantizedTensor, code: Storage): Weight {
   return {
     shape: matrix(shape),
     bits: 4,
-    constants: { is_nested: nested ? 1 : 0 },
+    constants: {},
     reads: (rows) => [
       sliceOf(storageOf(codes), elements(rows, k), 4),
       code,
@@ -35,7 +35,8 @@ export function weight4bit(weight: QuantizedTensor, code: Storage): Weight {
     words(rows) {
       const first = blocksOf(weight, elements(rows, k)).from;
       const firstInBlock = rows.from * k - first * blockSize;
-      return [blockSize, firstInBlock, first, nested?.nestedBlockSize ?? 1, float(nested?.offset ?? 0)];
+      const { nestedBlockSize = 1, offset = 0 } = nested ?? {};
+      return [blockSize, firstInBlock, first, nestedBlockSize, float(offset), nested ? 1 : 0];
     },
   };
 }

@@ -18,7 +18,7 @@ fn main(
 ) {
   let word = (group.y * groups.x + group.x) * 64u + lane;
   let count = params.rows * params.columns;
-  if (out_kind == FLOAT32) {
+  if (params.out_kind == FLOAT32) {
     if (word < count) { out[word] = bitcast<u32>(total(word)); }
     return;
   }

@@ -27,6 +27,12 @@ struct Params {
   first_block: u32,
   nested_block_size: u32,
   offset: f32,
+  is_nested: u32,
+  // What is stored, and what is added to it.
+  out_kind: u32,
+  bias_kind: u32,
+  // Whether the sums are added to those that stand in `out`.
+  accumulates: u32,
 }
 
 const FLOAT32 = 0u;
