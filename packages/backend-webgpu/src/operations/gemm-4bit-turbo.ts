@@ -59,7 +59,8 @@ function refuse(args: Args): string | undefined {
 
 export const turbo: Kernel<"gemm4bit"> = {
   name: "gemm_4bit_turbo",
-  refuse: (args, traits) => refuse(args) ?? refuseSlices4bit()(args, traits),
+  // What no kernel can do comes first: that is what users are told.
+  refuse: (args, traits) => refuseSlices4bit()(args, traits) ?? refuse(args),
   variants: [
     { name: "dp4a", needs: ["dp4a"], launch: launch(packedShader) },
     { name: "t0", needs: [], launch: launch(t0Shader) },

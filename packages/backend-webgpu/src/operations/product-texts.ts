@@ -4,9 +4,9 @@ import type { ProductKernel, ProductSize } from "./product.js";
 /** Up to as many rows of x, weights are decoded by the lanes that use them. */
 export const narrowLimit = 8;
 
-/** A kernel's text for each number of rows, printed once. */
+/** A kernel's text for each number of rows, printed once. The first one now: what is printed later does not tell one build from another. */
 export function memoized(print: (rows: number) => string): (rows: number) => string {
-  const texts = new Map<number, string>();
+  const texts = new Map([[1, print(1)]]);
   return (rows) => {
     const known = texts.get(rows) ?? print(rows);
     texts.set(rows, known);

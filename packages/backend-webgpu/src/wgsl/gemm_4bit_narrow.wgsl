@@ -39,7 +39,8 @@ fn narrow(tile: u32, lane: u32) {
   for (var chunk = split * params.split_chunks + bank; chunk < end; chunk += 32u) {
     let words = array(codes[first + chunk], codes[second + chunk]);
     let scales = vec2f(scale_of(first + chunk), scale_of(second + chunk));
-    var parts: array<vec2f, ROWS>;
+    // With its value: lavapipe was seen to keep that of the last turn where there is none.
+    var parts = array<vec2f, ROWS>();
     for (var i = 0u; i < words_at_once; i++) {
       let inner = chunk * 32u + 8u * i;
       let low = array(decode_low(words[0][i], bank), decode_low(words[1][i], bank));

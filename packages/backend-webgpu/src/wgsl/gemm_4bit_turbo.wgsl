@@ -45,7 +45,8 @@ fn main(
   let second = second_column * params.weight_stride / 8u;
   var sums: array<vec2f, ROWS>;
   for (var inner = 0u; inner < params.inner; inner += 32u) {
-    var parts: array<vec2i, ROWS>;
+    // With its value: lavapipe keeps that of the last turn where there is none.
+    var parts = array<vec2i, ROWS>();
     for (var word = 0u; word < 8u; word++) {
       let w = vec2u(packed(first, inner, word), packed(second, inner, word));
       for (var i = 0u; i < ROWS; i++) {
