@@ -5,9 +5,7 @@
  */
 import {
   type Backend,
-  createBackend,
   type Detection,
-  type Device,
   halfbyteError,
   isHalfbyteError,
   messageOf,
@@ -24,6 +22,7 @@ import type { WebgpuDevice } from "./device.js";
 import { operations } from "./operations/index.js";
 import type { Operation } from "./operations/operation.js";
 import { textsHash } from "./shader.js";
+import { variantBackend } from "./variant-backend.js";
 import { type Candidate, keyOf, type Variants } from "./variants.js";
 
 const passes = passCache("webgpu-variants");
@@ -69,7 +68,7 @@ export class Qualification {
 
   /** The number of cases that ran. */
   async #test(candidate: Candidate): Promise<number> {
-    const backend = this.#backendOf(candidate);
+    const backend = variantBackend(this.#device, candidate);
     let ran = 0;
     try {
       for (const one of casesOf(candidate.op)) ran += (await runSelfTestCase(backend, one)) ? 1 : 0;
@@ -82,25 +81,6 @@ export class Qualification {
       await backend.dispose();
     }
     return ran;
-  }
-
-  /** A backend on which one variant runs, whatever others there are. */
-  #backendOf(candidate: Candidate): Backend {
-    const device = this.#device;
-    const view: Device = {
-      name: device.name,
-      tier: device.tier,
-      limits: device.limits,
-      allocate: (byteLength, zeroed) => device.allocate(byteLength, zeroed),
-      write: (target, offset, bytes, adopt) => device.write(target, offset, bytes, adopt),
-      read: (source, offset, into, signal) => device.read(source, offset, into, signal),
-      free: (target) => device.free(target),
-      select: (op, args) => (op === candidate.op ? device.launchOf(candidate as never, args) : device.select(op, args)),
-      drain: () => device.drain(),
-      lost: device.lost,
-      close: async () => undefined,
-    };
-    return createBackend(view, { chosen: device.name, skipped: [], selfTest: { cases: 0, ms: 0, cached: false } });
   }
 
   async #timeRivals(): Promise<void> {
@@ -117,17 +97,17 @@ export class Qualification {
 
   /** Best of three, after one to warm up. */
   async #time(candidate: Candidate): Promise<number> {
-    const backend = this.#backendOf(candidate);
+    const backend = variantBackend(this.#device, candidate);
+    const args = await candidate.kernel.sample!(backend);
     try {
-      const args = await candidate.kernel.sample!(backend);
       const launch = () => disposeAll(backend.kernels[candidate.op](args as never));
       launch();
       await backend.synchronize();
       const times: number[] = [];
       while (times.length < 3) times.push((await this.#device.time(launch)) ?? (await elapsed(backend, launch)));
-      disposeAll(args);
       return Math.min(...times);
     } finally {
+      disposeAll(args);
       await backend.dispose();
     }
   }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { openOrSkip } from "./open.js";
 
 test("bytes come back, whatever their number", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations: [] });
   await using _closed = backend;
   for (const size of [0, 1, 2, 3, 4, 5, 255, 256, 257, 4099, 17 * 2 ** 20 + 3]) {
     const data = new Uint8Array(randomBytes(size));
@@ -15,7 +15,7 @@ test("bytes come back, whatever their number", async (context) => {
 });
 
 test("any part can be written and read", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations: [] });
   await using _closed = backend;
   const expected = new Uint8Array(randomBytes(61));
   const storage = device.allocate(61, true);
@@ -44,7 +44,7 @@ test("any part can be written and read", async (context) => {
 });
 
 test("writes, reads and frees take effect in call order", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations: [] });
   await using _closed = backend;
   const [first, second] = [new Uint8Array(7), new Uint8Array(7)];
   const storage = device.allocate(7, true);
@@ -61,7 +61,7 @@ test("writes, reads and frees take effect in call order", async (context) => {
 });
 
 test("1000 tensors come and go and leave no buffer", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations: [] });
   await using _closed = backend;
   for (let i = 0; i < 1000; i++) backend.tensor("float32", [i], new Float32Array(i).fill(i)).dispose();
   await backend.synchronize();

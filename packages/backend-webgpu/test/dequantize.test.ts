@@ -16,6 +16,8 @@ import {
 import { expect, test } from "vitest";
 import { openOrSkip } from "./open.js";
 
+const operations = ["dequantize4bit", "dequantizeBlockwise"] as const;
+
 const dtypes: readonly Float[] = ["float32", "float16", "bfloat16"];
 const blockFormats = formatNames().filter((name) => getFormat(name).scales === "block");
 
@@ -31,7 +33,7 @@ const values = async (tensor: Tensor): Promise<Float32Array> => {
 
 for (const format of blockFormats)
   test(`${format} decodes to the reference's bits`, async (context) => {
-    const { backend, device } = await openOrSkip(context);
+    const { backend, device } = await openOrSkip(context, { operations });
     await using _closed = backend;
     for (const nested of [false, true])
       for (const size of [0, 1, 2, 7, 8, 9, 65, 1031, 70_001]) {
@@ -84,7 +86,7 @@ async function decodeAll(
 }
 
 test("extreme scales and tables decode to the reference's bits", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   const random = createRandom(7);
   const tables = [
@@ -124,7 +126,7 @@ for (const [name, options] of [
   ["in pieces of 64 KiB", { pieceBytes: 65_536 }],
 ] as const)
   test(`blocks of any even size, nested or not, ${name}`, async (context) => {
-    const { backend, device } = await openOrSkip(context, options);
+    const { backend, device } = await openOrSkip(context, { operations, ...options });
     await using _closed = backend;
     for (const blockSize of blockSizes)
       for (const nested of [false, true])
@@ -137,7 +139,7 @@ for (const [name, options] of [
   });
 
 test("nested scales are decoded in the kernel that decodes the weight", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   using x = referenceBackend().tensor("float32", [4096], noise(4096));
   using nested = await quantize(x, { format: "nf4", nested: true });

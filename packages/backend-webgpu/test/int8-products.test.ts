@@ -1,7 +1,8 @@
 /** Products of LLM.int8(): every kernel in every variant, tiles and their edges, both profiles, tensors in pieces. */
-import { type Backend, type Float, type Profile, referenceBackend, toFloat32 } from "@halfbyte/core";
+import { type Backend, type Float, type OpName, type Profile, referenceBackend, toFloat32 } from "@halfbyte/core";
 import { expect, test } from "vitest";
-import { eachVariant } from "./each-variant.js";
+import type { WebgpuDevice } from "../src/device.js";
+import { variantBackends } from "./every-variant.js";
 import {
   bytesOf,
   codes,
@@ -15,6 +16,11 @@ import {
   tensorOf,
 } from "./int8-operands.js";
 import { openOrSkip } from "./open.js";
+
+const variantsOfKernel = (device: WebgpuDevice, op: OpName, kernel: string) =>
+  variantBackends(device, op).filter((one) => one.kernel.name === kernel);
+
+const operations = ["int8LinearMatmul", "int8MmDequant", "int8ScaledMm", "int8MixedScaledMm"] as const;
 
 /** The integer product of fixed operands. */
 const product = (m: number, n: number, k: number) => (backend: Backend) => [
@@ -46,24 +52,22 @@ const tileShapes = [
 ] as const;
 
 test("products of few rows are exact: every number of them, odd columns, every alignment, every variant", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations });
   await using _closed = backend;
-  await eachVariant(device, "int8LinearMatmul", "int8_narrow", async (one, name) => {
+  for (const { name, backend: one } of variantsOfKernel(device, "int8LinearMatmul", "int8_narrow"))
     for (let m = 1; m <= 8; m++)
       for (const [n, k] of narrowShapes) await expectSameBytes(one, `${name} [${m}, ${n}, ${k}]`, product(m, n, k));
-  });
 });
 
 test("products in tiles are exact in every variant", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations });
   await using _closed = backend;
-  await eachVariant(device, "int8LinearMatmul", "int8_tile", async (one, name) => {
+  for (const { name, backend: one } of variantsOfKernel(device, "int8LinearMatmul", "int8_tile"))
     for (const [m, n, k] of tileShapes) await expectSameBytes(one, `${name} [${m}, ${n}, ${k}]`, product(m, n, k));
-  });
 });
 
 test("products of nothing", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   for (const [m, n, k] of [
     [0, 5, 7],
@@ -76,7 +80,7 @@ test("products of nothing", async (context) => {
 });
 
 test("sums wrap as 32-bit integers do, beyond k = 131 071", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   const k = 131_073;
   for (const m of [1, 9])
@@ -105,7 +109,7 @@ const scaled = (layer: Layer) => (backend: Backend) => {
 
 for (const profile of profiles)
   test(`scaled products have the reference's bits, profile ${profile}, with a bias of each dtype and without`, async (context) => {
-    const { backend } = await openOrSkip(context);
+    const { backend } = await openOrSkip(context, { operations });
     await using _closed = backend;
     for (const dtype of dtypes)
       for (const [m, n, k] of layers)
@@ -118,13 +122,13 @@ for (const profile of profiles)
   });
 
 test("scaled products have the reference's bits in every variant", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations });
   await using _closed = backend;
   for (const [kernel, m] of [
     ["int8_narrow", 5],
     ["int8_tile", 67],
   ] as const)
-    await eachVariant(device, "int8ScaledMm", kernel, async (one, name) => {
+    for (const { name, backend: one } of variantsOfKernel(device, "int8ScaledMm", kernel))
       for (const dtype of dtypes)
         for (const n of [9, 66])
           for (const k of [64, 61]) {
@@ -133,7 +137,6 @@ test("scaled products have the reference's bits in every variant", async (contex
               b.kernels.int8ScaledMm({ ...operands(b, layer), dtype }).out,
             ]);
           }
-    });
 });
 
 /** Sums and statistics that leave the range of float32, or of its normal numbers, in products or in the result. */
@@ -162,7 +165,7 @@ async function scaledExtremes(backend: Backend, dtype: Float, profile: Profile, 
 
 // As numbers: the sign of NaN is the host's.
 test("extreme statistics: subnormal and infinite products, −0, and sums that are not float32", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   for (const profile of profiles)
     for (const dtype of dtypes)
@@ -174,7 +177,7 @@ test("extreme statistics: subnormal and infinite products, −0, and sums that a
 });
 
 test('profile "cpu" is refused by name', async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   const args = {
     ...operands(backend, { m: 2, n: 3, k: 4, dtype: "float32" }),
@@ -239,7 +242,7 @@ const masks = {
 
 for (const [name, isOutlier] of Object.entries(masks))
   test(`mixed products, outliers in ${name}`, async (context) => {
-    const { backend } = await openOrSkip(context);
+    const { backend } = await openOrSkip(context, { operations });
     await using _closed = backend;
     for (const profile of profiles)
       for (const [m, n, k] of [...layers, [66, 65, 300] as const])
@@ -250,7 +253,7 @@ for (const [name, isOutlier] of Object.entries(masks))
   });
 
 test("mixed products without outliers are the scaled product to the bit, −0 too; marks other than 1 are none", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   for (const dtype of dtypes)
     for (const n of [4, 5]) {
@@ -265,7 +268,7 @@ test("mixed products without outliers are the scaled product to the bit, −0 to
 });
 
 test("mixed products of many columns, and in pieces", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations });
   await using _closed = backend;
   const mask = Uint8Array.from({ length: 9001 }, (_, column) => (column % 1000 === 999 || column > 8997 ? 1 : 0));
   await expectMixed(backend, { m: 2, n: 3, k: 9001, dtype: "float16" }, mask);
@@ -280,16 +283,15 @@ test("mixed products of many columns, and in pieces", async (context) => {
 });
 
 test("mixed products in every variant, and nothing stays allocated", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations });
   await using _closed = backend;
   const mask = Uint8Array.from({ length: 64 }, (_, column) => (column % 9 === 0 ? 1 : 0));
   for (const [kernel, m] of [
     ["int8_narrow", 4],
     ["int8_tile", 12],
   ] as const)
-    await eachVariant(device, "int8MixedScaledMm", kernel, (one) =>
-      expectMixed(one, { m, n: 6, k: 64, dtype: "bfloat16" }, mask),
-    );
+    for (const { backend: one } of variantsOfKernel(device, "int8MixedScaledMm", kernel))
+      await expectMixed(one, { m, n: 6, k: 64, dtype: "bfloat16" }, mask);
   const before = device.liveBuffers;
   const args = operands(backend, { m: 3, n: 5, k: 64, dtype: "float16" });
   const x = tensorOf(backend, "float16", [3, 64], normals(192, 1));

@@ -4,6 +4,8 @@ import { expect, type TestContext, test } from "vitest";
 import { dtypes, expectSameBytes, normals, openInPieces, quantized, type Rows } from "./int8-operands.js";
 import { openOrSkip } from "./open.js";
 
+const operations = ["int8VectorwiseQuant", "int8VectorwiseDequant"] as const;
+
 /** Codes, statistics and mask of rows, and the rows decoded again. */
 async function expectSameRows(backend: Backend, rows: Rows): Promise<void> {
   const name = `[${rows.x.length} / ${rows.k}] ${rows.dtype} threshold ${rows.threshold}`;
@@ -13,7 +15,7 @@ async function expectSameRows(backend: Backend, rows: Rows): Promise<void> {
   });
 }
 
-const open = async (context: TestContext) => (await openOrSkip(context)).backend;
+const open = async (context: TestContext) => (await openOrSkip(context, { operations })).backend;
 
 test.for(dtypes)("rows of every length, %s", async (dtype, context) => {
   await using backend = await open(context);
@@ -120,7 +122,7 @@ test("tensors in pieces: slices at whole words, in two pieces at once, and rows 
 });
 
 test("nothing stays allocated", async (context) => {
-  const { backend, device } = await openOrSkip(context);
+  const { backend, device } = await openOrSkip(context, { operations });
   await using _closed = backend;
   using x = backend.tensor("float32", [4, 64], normals(256, 1));
   const { q, rowStats, outlierColumns } = backend.kernels.int8VectorwiseQuant({ x, threshold: 2 });

@@ -12,14 +12,14 @@ import { webgpu } from "../src/index.js";
 import { openOrSkip } from "./open.js";
 
 async function ownDevice(context: TestContext): Promise<GPUDevice> {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations: [] });
   await backend.dispose();
   return requestDevice(await chooseAdapter(await entryPoint()));
 }
 
 test("the caller's own device stays the caller's", async (context) => {
   const gpuDevice = await ownDevice(context);
-  const backend = await openBackend([webgpu({ gpuDevice })], { order: ["webgpu"] });
+  const backend = await openBackend([webgpu({ gpuDevice, operations: [] })], { order: ["webgpu"] });
   expect(backend.report.chosen).toBe("webgpu");
   await backend.dispose();
   gpuDevice.pushErrorScope("validation");
@@ -40,7 +40,7 @@ test("a lost device is DEVICE_LOST", async (context) => {
 });
 
 test("an adapter in software says so, and is taken only when it is asked for", async (context) => {
-  const { backend } = await openOrSkip(context);
+  const { backend } = await openOrSkip(context, { operations: [] });
   await backend.dispose();
   const { devices } = await webgpu().detect();
   if (!devices[0]?.software) context.skip("the adapter of this machine is a GPU, not a software one.");
@@ -51,14 +51,14 @@ test("an adapter in software says so, and is taken only when it is asked for", a
 const program = `
 import { openBackend } from "@halfbyte/core";
 import { webgpu } from "./src/index.ts";
-const backend = await openBackend([webgpu()], { order: ["webgpu"] });
+const backend = await openBackend([webgpu({ operations: [] })], { order: ["webgpu"] });
 const tensor = backend.tensor("uint8", [3], Uint8Array.of(1, 2, 3));
 console.log(backend.report.chosen, ...(await tensor.read()));
 await backend.dispose();
 `;
 
 test("a process ends when its backend is closed", async (context) => {
-  await (await openOrSkip(context)).backend.dispose();
+  await (await openOrSkip(context, { operations: [] })).backend.dispose();
   const resolveDir = fileURLToPath(new URL("..", import.meta.url));
   // Below the package: Node finds the package webgpu from there.
   const folder = await mkdtemp(`${resolveDir}/node_modules/.exit-`);

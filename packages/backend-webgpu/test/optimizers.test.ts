@@ -25,7 +25,7 @@ beforeAll(async () => {
   if (noAdapter) return;
   gpu = await open();
   oracle = await openBackend([reference()], { order: ["reference"] });
-}, 120_000);
+});
 afterAll(async () => {
   await gpu?.dispose();
   await oracle?.dispose();
@@ -142,7 +142,7 @@ describe("in pieces", () => {
   let pieces: Backend | undefined;
   beforeAll(async () => {
     if (!noAdapter) pieces = await open({ pieceBytes: 65_536 });
-  }, 120_000);
+  });
   afterAll(async () => {
     await pieces?.dispose();
   });

@@ -15,7 +15,7 @@ beforeAll(async () => {
   if (noAdapter) return;
   backend = await openFew({ pieceBytes: 65_536 });
   device = webgpuDeviceOf(backend)!;
-}, 120_000);
+});
 afterAll(async () => {
   await backend?.dispose();
 });

@@ -26,6 +26,14 @@ import { adversarialBlocks } from "./exact-blocks.js";
 import { floatsOf } from "./exact-patterns.js";
 import { skipWithoutAdapter } from "./open.js";
 
+const operations = [
+  "quantize4bit",
+  "quantizeBlockwise",
+  "dequantize4bit",
+  "dequantizeBlockwise",
+  "quantizationError",
+] as const;
+
 const random = createRandom(31);
 const sorted = Float32Array.from({ length: 16 }, () => random.uniform() * 2 - 1).sort();
 const unsorted = Float32Array.from({ length: 16 }, (_, i) => Math.fround(Math.sin(7 * i)));
@@ -148,8 +156,9 @@ describe.for(ways)("quantizing on WebGPU, %s", ([, options]) => {
   let backend: Backend | undefined;
 
   beforeAll(async () => {
-    if ((await webgpu().detect()).available) backend = await openBackend([webgpu(options)], { order: ["webgpu"] });
-  }, 120_000);
+    if ((await webgpu().detect()).available)
+      backend = await openBackend([webgpu({ operations, ...options })], { order: ["webgpu"] });
+  });
   beforeEach(skipWithoutAdapter);
   afterAll(() => backend?.dispose());
 
