@@ -3,15 +3,12 @@ import { halfbyteError } from "@halfbyte/core";
 import type { FeatureTier } from "./traits.js";
 
 /** Used where there, never required. */
-const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const satisfies readonly GPUFeatureName[];
+const wantedFeatures = ["subgroups", "timestamp-query"] as const satisfies readonly GPUFeatureName[];
 
 /** As much as the adapter has: the defaults stop at 128 MiB for one binding. */
 const wantedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
 /** Throws NOT_AVAILABLE where there is no adapter. */

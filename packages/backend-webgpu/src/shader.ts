@@ -2,8 +2,8 @@
 
 /** What a shader can use beyond the core of WGSL. */
 export interface Directives {
-  /** Optional features of the device, `f16` or `subgroups`. */
-  readonly enable?: readonly ("f16" | "subgroups")[];
+  /** Optional features of the device. */
+  readonly enable?: readonly "subgroups"[];
   /** Language features of the implementation. */
   readonly requires?: readonly "packed_4x8_integer_dot_product"[];
 }

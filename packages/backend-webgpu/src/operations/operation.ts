@@ -21,7 +21,7 @@ export interface Launcher {
 }
 
 export interface Variant<K extends OpName> {
-  /** t0, or what it needs: subgroups, f16+subgroups, dp4a. */
+  /** What it needs, `t0` for nothing; or, of several that need the same, how it goes about it. */
   readonly name: string;
   readonly needs: readonly Need[];
   launch(launcher: Launcher, args: Ops[K]["in"], out: Ops[K]["out"]): void;
