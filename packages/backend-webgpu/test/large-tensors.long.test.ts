@@ -4,6 +4,7 @@ import {
   type Backend,
   createQuantizedTensor,
   dequantize,
+  getFormat,
   type QuantizedTensor,
   referenceBackend,
   storageOf,
@@ -23,7 +24,8 @@ let backend: Backend;
 
 beforeEach(async ({ skip }) => {
   if (noAdapter) skip(noAdapter);
-  backend = await openFew({ tier: "t0", pieceBytes: 128 * MiB });
+  const operations = ["dequantize4bit", "dequantizeBlockwise", "gemm4bit"] as const;
+  backend = await openFew({ tier: "t0", pieceBytes: 128 * MiB, operations });
 });
 afterEach(async () => {
   await backend?.dispose();
@@ -89,7 +91,31 @@ test("1.5 GiB of codes go up in pieces, and are what plan() said", async () => {
   expect(weight.codes.byteLength).toBe(1536 * MiB);
   for (const offset of offsets(weight.codes.byteLength, 4096))
     expect(Buffer.compare(await readAt(weight.codes, offset, 4096), patternAt(offset, 4096)), `${offset}`).toBe(0);
+  await expectProduct(weight);
 });
+
+/** One row times the weight, zero but for some columns: then the host can say what every output is. */
+async function expectProduct(weight: QuantizedTensor): Promise<void> {
+  const [rows, columns] = weight.shape as [number, number];
+  const used = [0, 1, 65, 4097, 50_000, columns - 1];
+  const values = new Float32Array(columns);
+  for (const [i, column] of used.entries()) values[column] = 1 + i / 4;
+  using x = backend.tensor("float32", [1, columns], values);
+  expect(backend.explain("gemm4bit", { x, weight })).toMatchObject({ composed: false });
+  using out = backend.kernels.gemm4bit({ x, weight }).out;
+  const found = await out.read();
+  for (let row = 0; row < rows; row++) {
+    const expected = used.reduce((sum, column) => sum + values[column]! * weightAt(row * columns + column), 0);
+    if (Math.abs(found[row]! - expected) > 1e-5) expect(found[row], `row ${row}`).toBeCloseTo(expected, 5);
+  }
+}
+
+const { code: nf4 } = getFormat("nf4");
+
+function weightAt(index: number): number {
+  const byte = pattern[Math.floor(index / 2) % pattern.length]!;
+  return nf4[index % 2 === 0 ? byte >> 4 : byte & 15]! * scaleOf(Math.floor(index / 64));
+}
 
 test("what such a weight cannot be decoded into is refused with numbers", () => {
   const shape = [32_768, 98_304];
