@@ -4,9 +4,13 @@ import { configDefaults, defineConfig, type Plugin, type ViteUserConfig } from "
 import { chromiumFlags, findChromium, webgpuFlags } from "./test/find-chromium.js";
 
 /** They run through vitest.long.config.ts alone. */
-export const longTests = ["packages/*/{src,test}/**/*.long.test.ts", "{benchmarks/test,test}/**/*.long.test.ts"];
+export const longTests = [
+  "packages/*/{src,test}/**/*.long.test.ts",
+  "{benchmarks/test,examples/*/test,test}/**/*.long.test.ts",
+];
 
 const chromiumTests = ["packages/*/test/**/*.chromium.test.ts"];
+export const longChromiumTests = ["packages/*/test/**/*.chromium.long.test.ts"];
 
 /** Shaders are text. */
 const wgsl: Plugin = {
@@ -51,17 +55,17 @@ const goldenPaths = readdirSync(new URL("golden", import.meta.url), { recursive:
 );
 
 /** One page after the other, when Node's tests are done. Where there is no Chromium they run in Node, which skips them by name: test/in-chromium.ts. */
-const inChromium: ViteUserConfig = {
+export const inChromium = (include: string[], timeoutMs = limitMs): ViteUserConfig => ({
   ...fromSources,
   // Found before the tests, or the server would load the page again in their midst.
   optimizeDeps: { include: ["fast-check"] },
   test: {
     name: "browser",
-    include: chromiumTests,
+    include,
     sequence: { groupOrder: 1 },
     provide: { goldenPaths },
-    testTimeout: limitMs,
-    hookTimeout: limitMs,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
     browser: {
       enabled: executablePath !== undefined,
       headless: true,
@@ -73,6 +77,6 @@ const inChromium: ViteUserConfig = {
       instances: [{ browser: "chromium" }],
     },
   },
-};
+});
 
-export default defineConfig({ test: { projects: [inNode, inChromium], maxWorkers: 2 } });
+export default defineConfig({ test: { projects: [inNode, inChromium(chromiumTests)], maxWorkers: 2 } });

@@ -1,15 +1,22 @@
-import { configDefaults, defineConfig } from "vitest/config";
-import { fromSources, globalSetup, longTests } from "./vitest.config.js";
+import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
+import { fromSources, globalSetup, inChromium, longChromiumTests, longTests } from "./vitest.config.js";
 
-/** What takes too long for every run: soak, multi-gigabyte files, full fuzzing. `npm run test:long`. */
-export default defineConfig({
+const limitMs = 30 * 60_000;
+
+const inNode: ViteUserConfig = {
   ...fromSources,
   test: {
+    name: "node",
     include: longTests,
-    exclude: configDefaults.exclude,
+    exclude: [...configDefaults.exclude, ...longChromiumTests],
     globalSetup,
-    testTimeout: 30 * 60_000,
-    maxWorkers: 2,
+    testTimeout: limitMs,
+    hookTimeout: limitMs,
     passWithNoTests: true,
   },
+};
+
+/** What takes too long for every run: soak, multi-gigabyte files, full fuzzing, pages on slow adapters. `npm run test:long`. */
+export default defineConfig({
+  test: { projects: [inNode, inChromium(longChromiumTests, limitMs)], maxWorkers: 2 },
 });
