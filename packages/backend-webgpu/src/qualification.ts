@@ -19,11 +19,9 @@ import {
   version,
 } from "@halfbyte/core";
 import type { WebgpuDevice } from "./device.js";
-import { operations } from "./operations/index.js";
-import type { Operation } from "./operations/operation.js";
 import { textsHash } from "./shader.js";
 import { variantBackend } from "./variant-backend.js";
-import { type Candidate, keyOf, type Variants } from "./variants.js";
+import { type Candidate, keyOf, operationOf, type Variants } from "./variants.js";
 
 const passes = passCache("webgpu-variants");
 
@@ -151,7 +149,7 @@ export class Qualification {
 
 const casesOf = (op: OpName): readonly SelfTestCase[] => [
   ...selfTestCases.filter((one) => one.op === op),
-  ...(((operations[op] as Operation<OpName> | undefined)?.cases ?? []) as readonly SelfTestCase[]),
+  ...((operationOf(op).cases ?? []) as readonly SelfTestCase[]),
 ];
 
 /** A sample that does not fit this device leaves the order of preference. */

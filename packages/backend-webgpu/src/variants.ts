@@ -41,21 +41,20 @@ export class Variants {
     for (const op of wanted) if (!opNames.includes(op)) throw unknownOperation(op);
     this.#traits = traits;
     this.#wanted = wanted;
-    this.all = wanted.flatMap((op) => candidatesOf(op, operations[op] as Operation<OpName> | undefined, traits));
+    this.all = wanted.flatMap((op) => candidatesOf(op, operationOf(op), traits));
   }
 
   choose<K extends OpName>(op: K, args: Ops[K]["in"]): Candidate<K> | Reason {
     if (!this.#wanted.includes(op))
       return unsupported(`${op} is not among the operations this backend was opened for.`);
-    const operation = operations[op] as Operation<OpName> | undefined;
     const reasons: string[] = [];
-    for (const kernel of operation?.kernels ?? []) {
+    for (const kernel of operationOf(op).kernels) {
       const why = kernel.refuse?.(args as never, this.#traits);
       const [best] = this.ranked(kernel);
       if (why === undefined && best) return best as unknown as Candidate<K>;
       reasons.push(why ?? `no variant of ${kernel.name} passed the self-test on this device.`);
     }
-    return unsupported(reasons[0] ?? `there is no WebGPU kernel for ${op}.`);
+    return unsupported(reasons[0]!);
   }
 
   refusal<K extends OpName>({ kernel }: Candidate<K>, args: Ops[K]["in"]): Reason | undefined {
@@ -87,8 +86,10 @@ export class Variants {
   }
 }
 
-function candidatesOf(op: OpName, operation: Operation<OpName> | undefined, { needs }: Traits): Candidate[] {
-  return (operation?.kernels ?? []).flatMap((kernel) =>
+export const operationOf = (op: OpName): Operation<OpName> => operations[op] as unknown as Operation<OpName>;
+
+function candidatesOf(op: OpName, operation: Operation<OpName>, { needs }: Traits): Candidate[] {
+  return operation.kernels.flatMap((kernel) =>
     kernel.variants.map((variant): Candidate => {
       const missing = variant.needs.filter((need) => !needs.has(need));
       if (missing.length === 0) return { op, kernel, variant, verdict: "untested" };
