@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { configDefaults, defineConfig, type Plugin, type ViteUserConfig } from "vitest/config";
-import { chromiumFlags, findChromium, webgpuFlags } from "./test/find-chromium.js";
+import { chromiumFlags, findChromium, quickWebgpuFlags } from "./test/find-chromium.js";
 
 /** They run through vitest.long.config.ts alone. */
 export const longTests = [
@@ -55,7 +55,7 @@ const goldenPaths = readdirSync(new URL("golden", import.meta.url), { recursive:
 );
 
 /** One page after the other, when Node's tests are done. Where there is no Chromium they run in Node, which skips them by name: test/in-chromium.ts. */
-export const inChromium = (include: string[], timeoutMs = limitMs): ViteUserConfig => ({
+export const inChromium = (include: string[], webgpuFlags: string[], timeoutMs = limitMs): ViteUserConfig => ({
   ...fromSources,
   // Found before the tests, or the server would load the page again in their midst.
   optimizeDeps: { include: ["fast-check"] },
@@ -79,4 +79,6 @@ export const inChromium = (include: string[], timeoutMs = limitMs): ViteUserConf
   },
 });
 
-export default defineConfig({ test: { projects: [inNode, inChromium(chromiumTests)], maxWorkers: 2 } });
+export default defineConfig({
+  test: { projects: [inNode, inChromium(chromiumTests, quickWebgpuFlags)], maxWorkers: 2 },
+});

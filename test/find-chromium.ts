@@ -16,6 +16,12 @@ export const chromiumFlags = [
 /** WebGPU in software: the same adapter on every machine. */
 export const webgpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
+/**
+ * For tests of every day: workgroup memory is not cleared before a kernel. SwiftShader compiles the clearing to a store per element, which is most of what a
+ * page waits for; no kernel relies on it.
+ */
+export const quickWebgpuFlags = [...webgpuFlags, "--enable-dawn-features=disable_workgroup_init"];
+
 export function findChromium(): string | undefined {
   const given = process.env["CHROMIUM_PATH"];
   return given ? given : candidates().find((path) => existsSync(path));

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Download, type Page } from "playwright-core";
-import { chromiumFlags, findChromium, webgpuFlags } from "../../../test/find-chromium.js";
+import { chromiumFlags, findChromium, quickWebgpuFlags } from "../../../test/find-chromium.js";
 import { buildPage } from "../scripts/build.js";
 import { serve } from "../scripts/serve.js";
 
@@ -31,7 +31,11 @@ export async function openSite(): Promise<Site | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "halfbyte-page-"));
   await buildPage(folder);
   const { url, close } = await serve(folder);
-  const browser = await chromium.launch({ executablePath, headless: true, args: [...chromiumFlags, ...webgpuFlags] });
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: [...chromiumFlags, ...quickWebgpuFlags],
+  });
   return {
     url,
     folder,

@@ -5,7 +5,6 @@
 @group(0) @binding(3) var<storage, read_write> reciprocals: array<u32>;
 @group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;
 
-// Zero at first, as all workgroup memory.
 var<workgroup> largest: array<atomic<u32>, 256>;
 
 @compute @workgroup_size(256)
@@ -18,7 +17,11 @@ fn main(
   let place = lane & ((1u << params.group_shift) - 1u);
   let block = (group.y * groups.x + group.x) * (256u >> params.group_shift) + slot;
   let blocks = (params.size - 1u) / params.block_size + 1u;
-  if (block < blocks) { atomicMax(&largest[slot], largest_in(block, place)); }
+  atomicStore(&largest[lane], 0u);
+  var found = 0u;
+  if (block < blocks) { found = largest_in(block, place); }
+  workgroupBarrier();
+  atomicMax(&largest[slot], found);
   workgroupBarrier();
   if (block < blocks && place == 0u) {
     let scale = block_scale(atomicLoad(&largest[slot]), params.size - block * params.block_size < params.block_size);

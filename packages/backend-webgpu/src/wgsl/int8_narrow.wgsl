@@ -36,7 +36,7 @@ fn main(
       sums[at + 3u] = dot_chunk(x, weights[3], sums[at + 3u]);
     }
   }
-  add_up(&sums, rows * COLUMNS);
+  add_up(lane, &sums, rows * COLUMNS);
   // A lane stores a pair.
   let pair = column + 2u * (lane & 1u);
   if (lane < params.m * 2u && pair < params.n) {

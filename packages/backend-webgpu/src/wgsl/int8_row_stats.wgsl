@@ -34,7 +34,9 @@ fn main(
   if (row >= params.rows) {
     return;
   }
+  if (lane == 0u) { atomicStore(&largest_of_row, 0u); }
   let largest = largest_of_lane(row * params.k, lane);
+  workgroupBarrier();
   atomicMax(&largest_of_row, largest);
   workgroupBarrier();
   if (lane == 0u) {

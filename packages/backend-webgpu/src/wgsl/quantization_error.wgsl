@@ -38,6 +38,10 @@ fn main(
 ) {
   let segment = group.y * groups.x + group.x;
   if (lane < (1u << bits)) { table[lane] = table_value(lane); }
+  if (lane == 0u) {
+    atomicStore(&largest, 0u);
+    atomicStore(&largest_difference, 0u);
+  }
   workgroupBarrier();
   let end = min((segment + 1u) * 4096u, params.size);
   // Neighbouring lanes read neighbouring elements.

@@ -7,7 +7,6 @@
 @group(0) @binding(4) var<storage, read_write> absmax: array<u32>;
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;
 
-// Zero at first, as all workgroup memory.
 var<workgroup> largest: array<atomic<u32>, 64>;
 var<workgroup> scales: array<BlockScale, 64>;
 
@@ -22,8 +21,10 @@ fn main(
   let block = lane >> params.group_shift;
   let blocks = 256u >> params.group_shift;
   prepare(lane);
+  if (lane < blocks) { atomicStore(&largest[lane], 0u); }
   let values = eight_elements(first);
   let is_special = look_for_faults(values, first);
+  workgroupBarrier();
   atomicMax(&largest[block], largest_of(values));
   workgroupBarrier();
   if (lane < blocks) { measure(lane, tile * blocks + lane); }
