@@ -1,5 +1,5 @@
 /** A page's first product with a 4-bit weight: opening with its self-test, upload, product, each timed. */
-import { webgpu } from "@halfbyte/backend-webgpu";
+import { type WebgpuOptions, webgpu } from "@halfbyte/backend-webgpu";
 import { createQuantizedTensor, openBackend } from "@halfbyte/core";
 
 /** Milliseconds. */
@@ -14,8 +14,8 @@ export interface FirstProduct {
 
 declare const moduleStart: number;
 
-async function firstProduct(n: number, k: number): Promise<FirstProduct> {
-  const opening = openBackend([webgpu()], { order: ["webgpu"] });
+async function firstProduct(n: number, k: number, options: WebgpuOptions): Promise<FirstProduct> {
+  const opening = openBackend([webgpu(options)], { order: ["webgpu"] });
   const host = operands(n, k);
   const backend = await opening;
   if (backend.report.chosen !== "webgpu")

@@ -1,4 +1,8 @@
-/** Suite startup in a browser: the first product of a page, in a profile that has seen nothing, and again when the self-test is remembered. */
+/**
+ * Suite startup in a browser: the first product of a page, in a profile that has seen nothing, and again when the self-test is remembered. The one that is
+ * opened for products alone compiles and tests nothing else.
+ */
+import type { WebgpuOptions } from "@halfbyte/backend-webgpu";
 import type { CaseMessage } from "../cases.js";
 import { median } from "../measure/statistics.js";
 import type { Row } from "../report/row.js";
@@ -14,8 +18,9 @@ export interface StartupOptions extends BrowserChoice {
   readonly bundling: BundleOptions;
 }
 
-export const startupSpecs: Readonly<Record<"first" | "remembered" | "upload", Spec>> = {
+export const startupSpecs: Readonly<Record<"first" | "alone" | "remembered" | "upload", Spec>> = {
   first: firstProduct,
+  alone: { ...firstProduct, case: "first gemm4bit in a page opened for it alone" },
   remembered: { ...firstProduct, case: "first gemm4bit in a page, self-test remembered", temperature: "warm" },
   upload: { ...firstProduct, case: "upload before the first gemm4bit" },
 };
@@ -27,39 +32,66 @@ export async function measureStartup(options: StartupOptions, report: (message: 
   report({ kind: "begin", spec: startupSpecs.first });
   try {
     const loads = await startBrowsers(options);
-    const [first, again] = [loads.map(([cold]) => cold), loads.map(([, warm]) => warm)];
-    const rows = {
-      first: rowOf(startupSpecs.first, first, ({ open, product }) => open + product),
-      remembered: rowOf(startupSpecs.remembered, again, ({ open, product }) => open + product),
-      upload: rowOf(startupSpecs.upload, first, ({ upload }) => upload),
-    };
-    for (const name of ["first", "remembered", "upload"] as const)
-      report({ kind: "rows", spec: startupSpecs[name], rows: [rows[name]] });
+    const untilProduct = ({ open, product }: FirstProduct) => open + product;
+    const rowsOf = (name: keyof typeof startupSpecs, which: keyof Loads, time: (load: FirstProduct) => number) =>
+      report({
+        kind: "rows",
+        spec: startupSpecs[name],
+        rows: [
+          rowOf(
+            startupSpecs[name],
+            loads.map((load) => load[which]),
+            time,
+          ),
+        ],
+      });
+    rowsOf("first", "first", untilProduct);
+    rowsOf("alone", "alone", untilProduct);
+    rowsOf("remembered", "again", untilProduct);
+    rowsOf("upload", "first", ({ upload }) => upload);
   } catch (thrown) {
     report({ kind: "failure", spec: startupSpecs.first, reason: tellPage(thrown) });
   }
 }
 
-type Loads = readonly [first: FirstProduct, again: FirstProduct];
+/** In a profile that has seen nothing, and again in it; and in another one for products alone. */
+interface Loads {
+  readonly first: FirstProduct;
+  readonly again: FirstProduct;
+  readonly alone: FirstProduct;
+}
 
 async function startBrowsers(options: StartupOptions): Promise<Loads[]> {
   const script = await bundlePage(pageEntry("first-product"), options.bundling);
   await using served = await serve({ "/": ["text/html", "<!doctype html>"], "/first.js": ["text/javascript", script] });
   const loads: Loads[] = [];
-  for (let i = 0; i < Math.min(options.runs, mostStarts); i++) loads.push(await loadTwice(options, served.origin));
+  for (let i = 0; i < Math.min(options.runs, mostStarts); i++) loads.push(await loadPages(options, served.origin));
   return loads;
 }
 
-async function loadTwice(options: StartupOptions, origin: string): Promise<Loads> {
+async function loadPages(options: StartupOptions, origin: string): Promise<Loads> {
+  const [first, again] = await loadInTurn(options, origin, [{}, {}]);
+  const [alone] = await loadInTurn(options, origin, [{ operations: ["gemm4bit"] }]);
+  return { first: first!, again: again!, alone: alone! };
+}
+
+/** In one browser, one page after the other. */
+async function loadInTurn(
+  options: StartupOptions,
+  origin: string,
+  pages: readonly WebgpuOptions[],
+): Promise<FirstProduct[]> {
   const browser = await launch(options);
   try {
     const page = await browser.newPage();
     const { n, k } = firstProduct.shape;
-    const load = async () => {
+    const found: FirstProduct[] = [];
+    for (const given of pages) {
       await page.goto(origin);
-      return page.evaluate<FirstProduct>(`import("/first.js").then(() => firstProduct(${n}, ${k}))`);
-    };
-    return [await load(), await load()];
+      const call = `firstProduct(${n}, ${k}, ${JSON.stringify(given)})`;
+      found.push(await page.evaluate<FirstProduct>(`import("/first.js").then(() => ${call})`));
+    }
+    return found;
   } finally {
     await browser.close();
   }
