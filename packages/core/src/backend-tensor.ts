@@ -114,3 +114,13 @@ function reshapeMismatch(from: Shape, to: Shape): Error {
 /** Whether a supplied output fits. */
 export const fits = (tensor: Tensor, dtype: DType, shape: Shape): boolean =>
   tensor.dtype === dtype && sameShape(tensor.shape, shape);
+
+/** Runs `body`; when it throws, nothing of what was allocated for it stays behind. */
+export function orDispose<T>(tensors: readonly Tensor[], body: () => T): T {
+  try {
+    return body();
+  } catch (thrown) {
+    for (const tensor of tensors) tensor.dispose();
+    throw thrown;
+  }
+}

@@ -3,14 +3,13 @@
  * live here; waiting happens in `tensor.read()` and `synchronize()`. It is not a model runtime and moves nothing between
  * devices unasked.
  */
-import { BackendTensor, type Block, fits, type TensorHost } from "./backend-tensor.js";
-import type { Device, Launch, Storage, StorageOptions } from "./device.js";
-import { bytesOf, byteWidth, dtypes, isArrayOf, isDType } from "./dtype.js";
+import { BackendTensor, type Block, orDispose, type TensorHost } from "./backend-tensor.js";
+import type { Device, Storage } from "./device.js";
+import { bytesOf, byteWidth, isArrayOf, isDType } from "./dtype.js";
 import { halfbyteError } from "./errors.js";
-import { Fault, FaultLog, openFaults } from "./fault.js";
-import { type Kernels, type OpName, type Ops, opNames } from "./kernels.js";
-import { operations } from "./operations/index.js";
-import { type CompositionStep, expectTensor, type Plan } from "./operations/operation.js";
+import { FaultLog } from "./fault.js";
+import type { Kernels, OpName, Ops } from "./kernels.js";
+import { OperationRunner, type RunnerHost } from "./operation-runner.js";
 import type { OpenReport, Reason } from "./registry.js";
 import { showShape, sizeOf } from "./shape.js";
 import type { ArrayOf, DType, Shape, Tensor } from "./tensor.js";
@@ -47,8 +46,6 @@ export interface Explanation {
   composed: boolean;
 }
 
-const isLaunch = <K extends OpName>(choice: Launch<K> | Reason): choice is Launch<K> => "run" in choice;
-
 /** Wraps a device: validation, shape inference, allocation, composition, faults and lifetimes for every backend. */
 export function createBackend(device: Device, report: OpenReport): Backend {
   return new DeviceBackend(device, report);
@@ -82,9 +79,9 @@ export const tensorOver = <D extends DType>(
   storage: (byteLength: number) => Storage,
 ): Tensor<D> => (backend as DeviceBackend).over(dtype, shape, storage);
 
-class DeviceBackend implements Backend, TensorHost {
-  readonly kernels: Kernels;
-  readonly #log = new FaultLog();
+class DeviceBackend implements Backend, TensorHost, RunnerHost {
+  readonly log = new FaultLog();
+  readonly #runner: OperationRunner;
   readonly #leaks = new FinalizationRegistry<Block>((block) => this.#leak(block));
   #closed: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -96,7 +93,7 @@ class DeviceBackend implements Backend, TensorHost {
     readonly device: Device,
     readonly report: OpenReport,
   ) {
-    this.kernels = Object.fromEntries(opNames.map((op) => [op, this.#kernel(op)])) as unknown as Kernels;
+    this.#runner = new OperationRunner(this);
     void device.lost.then((reason) => this.#lose(reason));
   }
 
@@ -112,6 +109,9 @@ class DeviceBackend implements Backend, TensorHost {
   get limits(): Device["limits"] {
     return this.device.limits;
   }
+  get kernels(): Kernels {
+    return this.#runner.kernels;
+  }
 
   tensor<D extends DType>(
     dtype: D,
@@ -120,7 +120,7 @@ class DeviceBackend implements Backend, TensorHost {
     options: { adopt?: boolean; paged?: boolean } = {},
   ): Tensor<D> {
     const bytes = this.#checkedBytes(dtype, shape, data);
-    const tensor = this.#allocate(dtype, shape, false, options);
+    const tensor = this.allocate(dtype, shape, options);
     return orDispose([tensor], () => {
       this.device.write(tensor.block.storage, 0, bytes, options.adopt ?? false);
       return tensor;
@@ -128,12 +128,12 @@ class DeviceBackend implements Backend, TensorHost {
   }
 
   zeros<D extends DType>(dtype: D, shape: Shape, options: { paged?: boolean } = {}): Tensor<D> {
-    return this.#allocate(dtype, shape, true, options);
+    return this.allocate(dtype, shape, { ...options, zeroed: true });
   }
 
   /** An empty tensor and a function that appends bytes to it; it resolves when the device has taken them. */
   reserve<D extends DType>(dtype: D, shape: Shape): { tensor: Tensor<D>; write: (bytes: Uint8Array) => Promise<void> } {
-    const tensor = this.#allocate(dtype, shape, false);
+    const tensor = this.allocate(dtype, shape);
     let offset = 0;
     const write = async (bytes: Uint8Array) => {
       this.device.write(tensor.block.storage, offset, bytes, true);
@@ -155,16 +155,13 @@ class DeviceBackend implements Backend, TensorHost {
 
   explain<K extends OpName>(op: K, args: Ops[K]["in"]): Explanation | Reason {
     this.ensureOpen();
-    const operation = operations[op];
-    const plan = operation.plan(args);
-    this.#expectOwn(plan);
-    return this.#explainStep({ op, args } as CompositionStep);
+    return this.#runner.explain(op, args);
   }
 
   async synchronize(): Promise<void> {
     this.ensureOpen();
     await this.device.drain();
-    await this.#log.tellFirst();
+    await this.log.tellFirst();
   }
 
   memory(): { tensors: number; bytes: number; packedBytes: number; leaked: number } {
@@ -185,7 +182,7 @@ class DeviceBackend implements Backend, TensorHost {
     return this.dispose();
   }
 
-  // ── TensorHost ──
+  // ── TensorHost and RunnerHost ──
   ensureOpen(): void {
     if (this.#closed) throw this.#closed;
   }
@@ -199,6 +196,16 @@ class DeviceBackend implements Backend, TensorHost {
   dropped(handle: BackendTensor): void {
     this.#leaks.unregister(handle);
     this.#drop(handle.block);
+  }
+
+  allocate<D extends DType>(
+    dtype: D,
+    shape: Shape,
+    { zeroed = false, paged = false }: { zeroed?: boolean; paged?: boolean } = {},
+  ): BackendTensor<D> {
+    return this.over(dtype, shape, (byteLength) =>
+      paged ? this.device.allocate(byteLength, zeroed, { paged }) : this.device.allocate(byteLength, zeroed),
+    );
   }
 
   #drop(block: Block): void {
@@ -225,12 +232,6 @@ class DeviceBackend implements Backend, TensorHost {
     return this.#closing;
   }
 
-  #allocate<D extends DType>(dtype: D, shape: Shape, zeroed: boolean, options?: StorageOptions): BackendTensor<D> {
-    return this.over(dtype, shape, (byteLength) =>
-      options?.paged ? this.device.allocate(byteLength, zeroed, options) : this.device.allocate(byteLength, zeroed),
-    );
-  }
-
   #checkedBytes<D extends DType>(dtype: D, shape: Shape, data: ArrayOf[D] | Uint8Array): Uint8Array {
     const isRaw = data instanceof Uint8Array;
     if (!isRaw && !(isDType(dtype) && isArrayOf(dtype, data)))
@@ -247,164 +248,6 @@ class DeviceBackend implements Backend, TensorHost {
       },
     );
   }
-
-  // ── Running operations ──
-  #kernel<K extends OpName>(op: K) {
-    return (args: Ops[K]["in"], into: Partial<Ops[K]["out"]> = {}): Ops[K]["out"] => {
-      this.ensureOpen();
-      const plan = operations[op].plan(args);
-      this.#expectOwn(plan);
-      expectDistinct(op, plan);
-      const choice = this.device.select(op, args);
-      const compose = isLaunch(choice) ? undefined : this.#composition({ op, args } as CompositionStep, choice);
-      const { out, fresh } = this.#outputs(op, plan, into);
-      return orDispose(fresh, () => {
-        if (isLaunch(choice)) this.#attachFaults(plan, out, choice.run(args, out));
-        else compose!(out);
-        return out;
-      });
-    };
-  }
-
-  /** Runs an operation the device lacks from others on the same device. Throws UNSUPPORTED_KERNEL when a part is missing too. */
-  #composition(step: CompositionStep, reason: Reason): (out: Ops[OpName]["out"]) => void {
-    const { compose } = operations[step.op];
-    if (!compose || isReason(this.#explainStep(step))) throw unsupported(this.name, step.op, reason);
-    const run = compose.run as (kernels: Kernels, args: CompositionStep["args"], out: Ops[OpName]["out"]) => void;
-    return (out) => run(this.kernels, step.args, out);
-  }
-
-  #explainStep({ op, args }: CompositionStep): Explanation | Reason {
-    const choice = this.device.select(op, args as never);
-    if (isLaunch(choice)) return { kernel: choice.kernel, variant: choice.variant, composed: false };
-    const { compose } = operations[op];
-    const steps = compose?.steps(args as never, (dtype, shape) => this.#phantom(dtype, shape)) ?? [];
-    const parts = steps.map((step) => this.#explainStep(step));
-    if (parts.length === 0 || parts.some(isReason)) return choice;
-    return {
-      kernel: steps.map((step) => step.op).join("+"),
-      variant: parts.map((part) => (part as Explanation).variant).join("+"),
-      composed: true,
-    };
-  }
-
-  /** A tensor that exists only as dtype and shape. */
-  #phantom<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
-    return {
-      dtype,
-      shape,
-      size: sizeOf(shape),
-      byteLength: sizeOf(shape) * byteWidth(dtype),
-      backend: this,
-      disposed: false,
-    } as unknown as Tensor<D>;
-  }
-
-  #expectOwn<K extends OpName>({ inputs, inout = [] }: Plan<K>): void {
-    for (const tensor of [...inputs, ...inout]) {
-      if (tensor.backend !== this) throw foreign(tensor, this.name);
-      if (tensor.disposed)
-        throw halfbyteError(
-          "TENSOR_DISPOSED",
-          `A disposed tensor of shape ${showShape(tensor.shape)} was passed to a kernel.`,
-        );
-    }
-  }
-
-  /** The supplied outputs; `fresh` are those that were not supplied. */
-  #outputs<K extends OpName>(op: K, plan: Plan<K>, into: Partial<Ops[K]["out"]>) {
-    const supplied = into as Readonly<Record<string, Tensor | undefined>>;
-    const specs = Object.entries<{ dtype: DType; shape: Shape }>(plan.outputs);
-    for (const [name, { dtype, shape }] of specs)
-      if (supplied[name]) this.#expectReusable(op, name, supplied[name], dtype, shape, plan);
-    const fresh: Tensor[] = [];
-    const allocate = (dtype: DType, shape: Shape) => fresh[fresh.push(this.#allocate(dtype, shape, false)) - 1];
-    const out = orDispose(fresh, () =>
-      specs.map(([name, { dtype, shape }]) => [name, supplied[name] ?? allocate(dtype, shape)]),
-    );
-    return { out: Object.fromEntries(out) as Ops[K]["out"], fresh };
-  }
-
-  #expectReusable<K extends OpName>(
-    op: K,
-    name: string,
-    tensor: Tensor,
-    dtype: DType,
-    shape: Shape,
-    plan: Plan<K>,
-  ): void {
-    expectTensor(name, tensor, dtypes);
-    this.#expectOwn({ inputs: [tensor], outputs: plan.outputs });
-    const details = {
-      tensor: name,
-      found: `${tensor.dtype} ${showShape(tensor.shape)}`,
-      expected: `${dtype} ${showShape(shape)}`,
-    };
-    if (!fits(tensor, dtype, shape))
-      throw halfbyteError(
-        "SHAPE_MISMATCH",
-        `The supplied output ${name} of ${op} is ${details.found}, expected ${details.expected}.`,
-        { details },
-      );
-    const { block } = tensor as BackendTensor;
-    const shared = [...plan.inputs, ...(plan.inout ?? [])].some((input) => (input as BackendTensor).block === block);
-    if (shared)
-      throw halfbyteError(
-        "INVALID_ARGUMENT",
-        `The supplied output ${name} of ${op} is also an argument; tensors are immutable.`,
-        { details },
-      );
-  }
-
-  /** Outputs carry the faults of what they derive from, and the operation's own. */
-  #attachFaults<K extends OpName>(
-    { inputs, inout = [] }: Plan<K>,
-    out: Ops[K]["out"],
-    check: void | (() => Promise<void>),
-  ): void {
-    const own = check ? new Fault(check) : undefined;
-    if (own) this.#log.add(own);
-    const written = [...Object.values<Tensor>(out), ...inout].map((tensor) => (tensor as BackendTensor).block);
-    const inherited = new Set(
-      [...inputs, ...inout].flatMap((tensor) => openFaults((tensor as BackendTensor).block.faults)),
-    );
-    for (const block of written) block.faults = own ? [...inherited, own] : [...inherited];
-  }
-}
-
-/** Runs `body`; when it throws, nothing of what was allocated for it stays behind. */
-function orDispose<T>(tensors: readonly Tensor[], body: () => T): T {
-  try {
-    return body();
-  } catch (thrown) {
-    for (const tensor of tensors) tensor.dispose();
-    throw thrown;
-  }
-}
-
-/** An argument that is written to shares its storage with no other argument: the result would depend on the device. */
-function expectDistinct<K extends OpName>(op: K, { inputs, inout = [] }: Plan<K>): void {
-  const blocks = [...inout, ...inputs].map((tensor) => (tensor as BackendTensor).block);
-  if (inout.every((_, i) => blocks.indexOf(blocks[i]!, i + 1) < 0)) return;
-  throw halfbyteError("INVALID_ARGUMENT", `${op} writes to an argument that is passed twice.`);
-}
-
-const isReason = (value: Explanation | Reason): value is Reason => !("variant" in value);
-
-function unsupported(backend: string, op: OpName, { message, remedy }: Reason): Error {
-  return halfbyteError("UNSUPPORTED_KERNEL", `Backend "${backend}" cannot run ${op}: ${message}`, {
-    remedy,
-    details: { found: op },
-  });
-}
-
-function foreign(tensor: Tensor, name: string): Error {
-  const found = tensor.backend.name;
-  return halfbyteError(
-    "WRONG_BACKEND",
-    `A tensor of shape ${showShape(tensor.shape)} lives on backend "${found}", not on this "${name}".`,
-    { details: { found, expected: name } },
-  );
 }
 
 function tooLarge(shape: Shape, found: number, limit: number): Error {
