@@ -74,6 +74,6 @@ async function openOnly(name: string, options: { signal?: AbortSignal }): Promis
 function checkedName(name: string): Packaged {
   if (name in packages) return name as Packaged;
   throw halfbyteError("INVALID_ARGUMENT", `There is no backend "${name}".`, {
-    remedy: `Use auto, reference, ${Object.keys(packages).join(" or ")}.`,
+    remedy: `Use one of auto, reference, ${Object.keys(packages).join(", ")}.`,
   });
 }
