@@ -2,4 +2,4 @@
 import { join } from "node:path";
 import { folderOf } from "./peers/peer.js";
 
-export const halfbyteCommand = join(folderOf("halfbyte"), "bin", "halfbyte.js");
+export const halfbyteCommand = (): string => join(folderOf("halfbyte"), "bin", "halfbyte.js");

@@ -1,6 +1,6 @@
 /** A whole run: the machine, then every session, one after the other. */
 import { fork } from "node:child_process";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Settings } from "./case.js";
 import type { CaseMessage } from "./cases.js";
 import { cpuFloors } from "./floors/floor.js";
@@ -88,7 +88,9 @@ export function sessionsOf(specs: readonly Spec[]): Spec[][] {
 /** In another process; one that dies takes the case it was at along, and those after it. */
 function runApart(work: Work, report: (message: Message) => void): Promise<void> {
   const open = new Map(work.specs.map((spec) => [keyOf(spec), spec]));
-  const child = fork(join(import.meta.dirname, "session-process.ts"), {
+  // Bundled, both are .mjs.
+  const script = join(import.meta.dirname, `session-process${extname(import.meta.filename)}`);
+  const child = fork(script, {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   child.on("message", (message: Message) => {

@@ -91,7 +91,7 @@ function measureExamination(name: ExaminationCase, { rounds }: Bench): Measureme
 function measureDoctor({ rounds }: Bench): Measurement {
   const times = Array.from({ length: Math.min(starts, rounds) }, () => {
     const start = process.hrtime.bigint();
-    const { status, stdout, stderr } = spawnSync(process.execPath, [halfbyteCommand, "doctor", "--json"]);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [halfbyteCommand(), "doctor", "--json"]);
     if (status === null || stdout.length === 0) throw halfbyteError("BACKEND_UNAVAILABLE", String(stderr).trim());
     return Number(process.hrtime.bigint() - start);
   });

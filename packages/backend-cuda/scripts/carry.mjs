@@ -53,7 +53,7 @@ async function bundleSuite(output) {
 }
 
 /** Its JavaScript, sources beside it left out, and the one binary for Linux on x86-64 with glibc. */
-function copyKoffi(output) {
+export function copyKoffi(output) {
   const own = realpathSync(join(packages, "native", "node_modules", "koffi"));
   const binary = realpathSync(
     dirname(createRequire(join(own, "package.json")).resolve("@koromix/koffi-linux-x64/package.json")),

@@ -1,0 +1,1 @@
+export function carryWebgpu(options?: { output?: string }): Promise<string>;
