@@ -52,7 +52,9 @@ async function alternate({ backend, threads, format }: Spec, source: string, fol
     );
     conversions.push(
       await fromWarmCache(source, target, () => {
-        const { stdout } = run(process.execPath, [halfbyteCommand(), ...quantize], { HALFBYTE_THREADS: String(threads) });
+        const { stdout } = run(process.execPath, [halfbyteCommand(), ...quantize], {
+          HALFBYTE_THREADS: String(threads),
+        });
         tier = (JSON.parse(stdout) as { tier: string }).tier;
       }),
     );
