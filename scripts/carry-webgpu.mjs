@@ -1,6 +1,6 @@
 /**
  * `node scripts/carry-webgpu.mjs [--output FILE]`: what checks and times the WebGPU backend on a machine that has a GPU and nothing installed, as one archive:
- * .carry/webgpu.tar.xz by default, 15 MB. The conformance suite and `pnpm bench`, bundled, with Dawn for Node and onnxruntime-web. docs/gpu-check.md says how it is used.
+ * .carry/webgpu.tar.xz by default, 10 MB. The conformance suite and `pnpm bench`, bundled, with Dawn for Node and onnxruntime-web. docs/gpu-check.md says how it is used.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
@@ -8,12 +8,17 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { copyKoffi } from "../packages/backend-cuda/scripts/carry.mjs";
+import { bundleForNode, copyKoffi } from "../packages/backend-cuda/scripts/carry.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const backend = join(root, "packages", "backend-webgpu");
 const benchmarks = join(root, "benchmarks");
+
+const programs = {
+  conformance: join(backend, "test", "carried", "conformance.ts"),
+  bench: join(benchmarks, "src", "main.ts"),
+  "session-process": join(benchmarks, "src", "session-process.ts"),
+};
 
 /** Of each package what Node loads on Linux on x86-64. */
 const carried = {
@@ -45,39 +50,15 @@ const external = [
 export async function carryWebgpu({ output = join(root, ".carry", "webgpu.tar.xz") } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "halfbyte-carry-"));
   try {
-    await bundle(join(folder, "webgpu"));
-    copyKoffi(join(folder, "webgpu"));
-    for (const [name, { from, files }] of Object.entries(carried))
-      copyPackage(name, from, files, join(folder, "webgpu"));
+    const content = join(folder, "webgpu");
+    await bundleForNode(programs, content, external);
+    copyKoffi(content);
+    for (const [name, { from, files }] of Object.entries(carried)) copyPackage(name, from, files, content);
     pack(folder, output);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return output;
-}
-
-async function bundle(outdir) {
-  await build({
-    entryPoints: {
-      conformance: join(backend, "test", "carried", "conformance.ts"),
-      bench: join(benchmarks, "src", "main.ts"),
-      "session-process": join(benchmarks, "src", "session-process.ts"),
-    },
-    outdir,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    conditions: ["@halfbyte/source"],
-    alias: { vitest: join(root, "packages", "backend-cuda", "test", "carried", "vitest.ts") },
-    external,
-    loader: { ".wgsl": "text" },
-    logLevel: "warning",
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
-    },
-  });
 }
 
 function copyPackage(name, from, files, folder) {

@@ -18,39 +18,43 @@ export interface StartupOptions extends BrowserChoice {
   readonly bundling: BundleOptions;
 }
 
-export const startupSpecs: Readonly<Record<"first" | "alone" | "remembered" | "upload", Spec>> = {
-  first: firstProduct,
-  alone: { ...firstProduct, case: "first gemm4bit in a page opened for it alone" },
-  remembered: { ...firstProduct, case: "first gemm4bit in a page, self-test remembered", temperature: "warm" },
-  upload: { ...firstProduct, case: "upload before the first gemm4bit" },
-};
+interface Figure {
+  readonly spec: Spec;
+  readonly load: keyof Loads;
+  readonly milliseconds: (load: FirstProduct) => number;
+}
+
+const untilProduct = ({ open, product }: FirstProduct): number => open + product;
+
+const figures: readonly Figure[] = [
+  { spec: firstProduct, load: "first", milliseconds: untilProduct },
+  {
+    spec: { ...firstProduct, case: "first gemm4bit in a page opened for it alone" },
+    load: "alone",
+    milliseconds: untilProduct,
+  },
+  {
+    spec: { ...firstProduct, case: "first gemm4bit in a page, self-test remembered", temperature: "warm" },
+    load: "again",
+    milliseconds: untilProduct,
+  },
+  {
+    spec: { ...firstProduct, case: "upload before the first gemm4bit" },
+    load: "first",
+    milliseconds: ({ upload }) => upload,
+  },
+];
 
 /** Browsers started. */
 const mostStarts = 5;
 
 export async function measureStartup(options: StartupOptions, report: (message: CaseMessage) => void): Promise<void> {
-  report({ kind: "begin", spec: startupSpecs.first });
+  report({ kind: "begin", spec: firstProduct });
   try {
     const loads = await startBrowsers(options);
-    const untilProduct = ({ open, product }: FirstProduct) => open + product;
-    const rowsOf = (name: keyof typeof startupSpecs, which: keyof Loads, time: (load: FirstProduct) => number) =>
-      report({
-        kind: "rows",
-        spec: startupSpecs[name],
-        rows: [
-          rowOf(
-            startupSpecs[name],
-            loads.map((load) => load[which]),
-            time,
-          ),
-        ],
-      });
-    rowsOf("first", "first", untilProduct);
-    rowsOf("alone", "alone", untilProduct);
-    rowsOf("remembered", "again", untilProduct);
-    rowsOf("upload", "first", ({ upload }) => upload);
+    for (const figure of figures) report({ kind: "rows", spec: figure.spec, rows: [rowOf(figure, loads)] });
   } catch (thrown) {
-    report({ kind: "failure", spec: startupSpecs.first, reason: tellPage(thrown) });
+    report({ kind: "failure", spec: firstProduct, reason: tellPage(thrown) });
   }
 }
 
@@ -97,14 +101,14 @@ async function loadInTurn(
   }
 }
 
-function rowOf(spec: Spec, loads: readonly FirstProduct[], milliseconds: (load: FirstProduct) => number): Row {
-  const times = loads.map((load) => milliseconds(load) * 1e6);
+function rowOf({ spec, load, milliseconds }: Figure, loads: readonly Loads[]): Row {
+  const times = loads.map((pages) => milliseconds(pages[load]) * 1e6);
   const { suite, format, dtype, shape, threads, temperature } = spec;
   return {
     suite,
     case: spec.case,
     backend: "webgpu",
-    tier: loads[0]!.tier,
+    tier: loads[0]![load].tier,
     accuracy: null,
     format,
     dtype,

@@ -27,22 +27,7 @@ export async function carry({ output = join(root, ".carry"), node } = {}) {
 }
 
 async function bundleSuite(output) {
-  const tests = join(folder, "test", "carried");
-  await build({
-    entryPoints: [join(tests, "conformance.ts")],
-    outfile: join(output, "conformance.mjs"),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    conditions: ["@halfbyte/source"],
-    alias: { vitest: join(tests, "vitest.ts") },
-    external: ["koffi"],
-    logLevel: "warning",
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
-    },
-  });
+  await bundleForNode({ conformance: join(folder, "test", "carried", "conformance.ts") }, output, ["koffi"]);
   // Started by name, as programs of their own, from beside the file that they belong to.
   for (const child of [
     "native/src/probe-child.cjs",
@@ -50,6 +35,32 @@ async function bundleSuite(output) {
     "backend-cuda/src/library-child.cjs",
   ])
     cpSync(join(packages, child), join(output, child.split("/").at(-1)));
+}
+
+/**
+ * Programs of the repository as single files NAME.mjs. The conformance suite finds a stand-in where it looks for vitest.
+ * @param {Record<string, string>} entryPoints by name
+ * @param {string} outdir
+ * @param {string[]} external packages that are found where they are installed
+ */
+export async function bundleForNode(entryPoints, outdir, external) {
+  await build({
+    entryPoints,
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    conditions: ["@halfbyte/source"],
+    alias: { vitest: join(root, "test", "carried", "vitest.ts") },
+    external,
+    loader: { ".wgsl": "text" },
+    logLevel: "warning",
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
+  });
 }
 
 /** Its JavaScript, sources beside it left out, and the one binary for Linux on x86-64 with glibc. */

@@ -10,8 +10,8 @@ import { cuda } from "@halfbyte/backend-cuda";
 import { describeBackend, describeQuantization } from "@halfbyte/conformance";
 import { type BackendProvider, messageOf } from "@halfbyte/core";
 import { loadLibrary, NativeDevice } from "@halfbyte/native";
+import { judge } from "../../../../test/carried/judge.js";
 import { nativeOperations } from "../../../native/src/operations.js";
-import { type Outcome, outcomes } from "./vitest.js";
 
 const { values } = parseArgs({ options: { library: { type: "string" }, json: { type: "string" } } });
 
@@ -23,20 +23,11 @@ process.exitCode = await main(values.library, values.json).catch((error: unknown
 async function main(library: string | undefined, json: string | undefined): Promise<number> {
   const { provider, isWhole } = library === undefined ? { provider: cuda(), isWhole: true } : await opened(library);
   (isWhole ? describeBackend : describeQuantization)(provider);
-  const results: Outcome[] = [];
-  for await (const outcome of outcomes()) results.push(said(outcome));
-  const failures = results.filter(({ failure }) => failure !== undefined);
-  const counts = { passed: results.length - failures.length, failed: failures.length };
   const name = library === undefined ? "the provider's own choice" : basename(library);
-  console.log(`${name}: ${counts.passed} passed, ${counts.failed} failed`);
-  const report = { library: name, node: process.version, isWhole, ...counts, failures: failures.slice(0, 20) };
+  const judgement = await judge(name);
+  const report = { library: name, node: process.version, isWhole, ...judgement };
   if (json !== undefined) writeFileSync(json, JSON.stringify(report));
-  return failures.length > 0 ? 1 : 0;
-}
-
-function said(outcome: Outcome): Outcome {
-  if (outcome.failure !== undefined) console.log(`failed: ${outcome.name}\n  ${outcome.failure}`);
-  return outcome;
+  return judgement.failed > 0 ? 1 : 0;
 }
 
 /** This library and no other. */

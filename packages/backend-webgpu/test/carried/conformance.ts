@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describeBackend } from "@halfbyte/conformance";
 import { messageOf, openBackend } from "@halfbyte/core";
-import { type Outcome, outcomes } from "../../../backend-cuda/test/carried/vitest.js";
+import { judge } from "../../../../test/carried/judge.js";
 import { type VariantReport, variantsOf, webgpu } from "../../src/index.js";
 
 const { values } = parseArgs({
@@ -21,14 +21,9 @@ process.exitCode = await main(values.tier === "t0" ? "t0" : "full", values.json)
 async function main(tier: "t0" | "full", json: string | undefined): Promise<number> {
   const opened = await look(tier);
   describeBackend(webgpu({ tier }), { tier: opened.tier });
-  const results: Outcome[] = [];
-  for await (const outcome of outcomes()) results.push(said(outcome));
-  const failures = results.filter(({ failure }) => failure !== undefined);
-  const counts = { passed: results.length - failures.length, failed: failures.length };
-  console.log(`${opened.adapter} (${opened.tier}): ${counts.passed} passed, ${counts.failed} failed`);
-  if (json !== undefined)
-    writeFileSync(json, JSON.stringify({ ...opened, ...counts, failures: failures.slice(0, 20) }));
-  return failures.length > 0 ? 1 : 0;
+  const judgement = await judge(`${opened.adapter} (${opened.tier})`);
+  if (json !== undefined) writeFileSync(json, JSON.stringify({ ...opened, ...judgement }));
+  return judgement.failed > 0 ? 1 : 0;
 }
 
 /** The adapter, and every variant with its verdict and time. */
@@ -44,9 +39,4 @@ async function look(tier: "t0" | "full") {
 function sayVariant({ op, kernel, variant, verdict, reason, ns }: VariantReport): string {
   const time = ns === undefined ? "" : `${(ns / 1000).toFixed(1)} us`;
   return [op, kernel, variant, verdict, time, reason?.message ?? ""].join("  ");
-}
-
-function said(outcome: Outcome): Outcome {
-  if (outcome.failure !== undefined) console.log(`failed: ${outcome.name}\n  ${outcome.failure}`);
-  return outcome;
 }
