@@ -217,7 +217,7 @@ function tooMuch(allocated: number, count: number, { memoryBytes }: PlanLimits):
   if (memoryBytes === undefined || allocated <= memoryBytes) return undefined;
   return reasonOf(
     "OUT_OF_MEMORY",
-    `${count} tensors take ${allocated} bytes together; the GPU's memory is said to be ${memoryBytes}, which is ${allocated - memoryBytes} less.`,
+    `${count === 1 ? "The tensor takes" : `${count} tensors together take`} ${allocated} bytes; the GPU's memory is said to be ${memoryBytes}, which is ${allocated - memoryBytes} less.`,
     "Keep fewer tensors on the GPU at a time, use a format with fewer bits or nested scales, or do without the decoded weights.",
   );
 }
